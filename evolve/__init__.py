@@ -1,0 +1,1 @@
+"""The engine: the loop, bursts, tuning, tasks, reports, command line."""

@@ -1,0 +1,240 @@
+"""Who has the next child, how, and what its operator gets to know."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from evolve.jobs import Birth
+from operators.portfolio import Arm, Portfolio, Tallies, offered
+from operators.proposal import Attempt, Context, Operator, Parent
+from population import islands, selection
+from population.fitness import Fitness
+from population.islands import Islands, Members
+from population.ledger import Event
+from population.store import Population
+from population.variant import Direction, State, Variant
+
+REPAIR = "repair"
+_ATTEMPTS = 10
+_INSPIRATIONS = 2
+_FEW = 16  # below this, parents already chosen are left out of the next tournament
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """What every operator is told, whoever the parents are."""
+
+    task: str
+    metric: str
+    direction: Direction
+    directions: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choosing:
+    """How parents are chosen."""
+
+    tournament: int
+    pressure: float
+    seed: int
+
+
+class Breeder:
+    """Chooses island, arm and parents of each child, and writes the context for its operator.
+
+    Args:
+        population: what is known.
+        islands: how many there are, and how often their best move on.
+        operators: one operator for each arm.
+        portfolio: the bandit over the arms.
+        choosing: how parents are chosen.
+        briefing: what every operator is told.
+    """
+
+    def __init__(
+        self,
+        population: Population,
+        islands: Islands,
+        operators: Mapping[Arm, Operator],
+        portfolio: Portfolio,
+        choosing: Choosing,
+        briefing: Briefing,
+    ) -> None:
+        self._population = population
+        self._islands = islands
+        self._operators = operators
+        self._portfolio = portfolio
+        self._choosing = choosing
+        self._briefing = briefing
+        self._members = Members(islands)
+        self._children: defaultdict[str, list[str]] = defaultdict(list)
+        self._tallies: Tallies = {}
+        self._births = 0
+        self._breeding = [arm for arm in operators if arm.operator != REPAIR]
+        self._repairing = [arm for arm in operators if arm.operator == REPAIR]
+
+    def restore(self) -> None:
+        """Take in everything that the population holds already."""
+        for variant in self._population.variants.values():
+            self.note(variant)
+        for event in self._population.events:
+            if event.kind == islands.MIGRATION:
+                self._members.note(event)
+            elif event.kind in ("measured", "refusal"):
+                self._births += 1
+                self.learn(
+                    Arm(event.data["operator"], event.data["model"]), event.data.get("improved", False)
+                )
+
+    def note(self, variant: Variant) -> None:
+        """Let a variant be a parent from now on, if it has a score; and be an attempt around its parents."""
+        for parent in variant.parents:
+            if variant.id not in self._children[parent]:
+                self._children[parent].append(variant.id)
+        if self._population.fitness(variant.id) is not None:
+            self._members.add(variant)
+
+    def learn(self, arm: Arm, success: bool) -> None:
+        """Tell the bandit what came of an arm."""
+        if arm in self._operators:
+            self._tallies = self._portfolio.updated(self._tallies, arm, success)
+
+    def migrate(self, at: float) -> list[Event]:
+        """Return the migrations that are due, already followed."""
+        events = islands.migrants(self._islands, self._births, self._members, self._key, at)
+        for event in events:
+            self._members.note(event)
+        return events
+
+    def birth(self, ticket: int, asking: bool) -> Birth | None:
+        """Plan the next child; None when no arm is free.
+
+        Args:
+            ticket: number of the job; with the run's seed it decides every choice.
+            asking: whether a language model may be asked now.
+        """
+        rng = self.generator(ticket)
+        island = self._islands.island_of(self._births)
+        scored = self._members.on(island)
+        arity = {arm.operator: operator.arity for arm, operator in self._operators.items()}
+        free = offered((arm for arm in self._breeding if asking or not arm.model), arity, len(scored))
+        if not free:
+            return None
+        self._births += 1
+        arm = self._portfolio.choose(self._tallies, free, rng)
+        operator = self._operators[arm]
+        parents = self._parents(scored, operator.arity, rng)
+        context = self._context(tuple(map(self._parent, parents)), island if arm.model else None)
+        return Birth(ticket, arm, operator, context, island, rng)
+
+    def repair(self, ticket: int, broken: Variant) -> Birth | None:
+        """Plan the one attempt to repair a broken child; None when nobody can."""
+        arms = self._repairing
+        if not arms:
+            return None
+        rng = self.generator(ticket)
+        arm = next((arm for arm in arms if arm.model == broken.model), arms[int(rng.integers(len(arms)))])
+        context = self._context((self._parent(broken.id),), None)
+        return Birth(ticket, arm, self._operators[arm], context, broken.island, rng)
+
+    def generator(self, ticket: int) -> Generator:
+        """Return the generator of one job: the same for the same seed and ticket."""
+        return np.random.default_rng([self._choosing.seed, ticket])
+
+    def in_best_quarter(self, variant: str) -> bool:
+        """Say whether a variant is among the best quarter of those scored so far."""
+        scored = [one for one in self._population.variants if self._population.fitness(one) is not None]
+        better = sum(self._key(one) < self._key(variant) for one in scored)
+        return better < max(1.0, len(scored) / 4)
+
+    def _key(self, variant: str) -> float:
+        return selection.rank_key(self._population.fitness(variant), self._briefing.direction)
+
+    def _parents(self, scored: Sequence[str], count: int, rng: Generator) -> list[str]:
+        """Choose different parents, one tournament each."""
+        chosen: list[str] = []
+        while len(chosen) < count:
+            left = [one for one in scored if one not in chosen] if len(scored) < _FEW else scored
+            winner = selection.tournament(
+                left, self._key, self._choosing.tournament, self._choosing.pressure, rng
+            )
+            if winner not in chosen:
+                chosen.append(winner)
+        return chosen
+
+    def _parent(self, name: str) -> Parent:
+        """Put together all that is known of a variant."""
+        population = self._population
+        variant = population.variants[name]
+        measured = population.measurements(name)
+        last = measured[-1] if measured else None
+        curve = next((m.curve for m in reversed(measured) if m.digest == variant.digest and m.curve), ())
+        failure = last.failure if last is not None and last.state is State.FAILED else None
+        return Parent(variant, population.source(variant.digest), population.fitness(name), curve, failure)
+
+    def _context(self, parents: tuple[Parent, ...], island: int | None) -> Context:
+        """Write the context; inspirations only when a language model reads it."""
+        briefing = self._briefing
+        known = () if island is None else self._inspirations(parents, island)
+        return Context(
+            task=briefing.task,
+            metric=briefing.metric,
+            direction=briefing.direction,
+            directions=briefing.directions,
+            parents=parents,
+            inspirations=known,
+            attempts=self._attempts(parents[0].variant),
+            noise=self._population.noise(),
+        )
+
+    def _inspirations(self, parents: Sequence[Parent], island: int) -> tuple[Parent, ...]:
+        """Choose a few other variants of the island that are good and unlike the parents."""
+
+        @functools.cache
+        def source(name: str) -> str:
+            return self._population.source(self._population.variants[name].digest)
+
+        chosen = selection.diverse(
+            self._members.on(island),
+            self._key,
+            lambda one, other: selection.source_distance(source(one), source(other)),
+            _INSPIRATIONS,
+            apart_from=[parent.variant.id for parent in parents],
+        )
+        return tuple(map(self._parent, chosen))
+
+    def _attempts(self, parent: Variant) -> tuple[Attempt, ...]:
+        """Tell what was tried on the parent and beside it, and what came of it; oldest first."""
+        beside = [one for other in parent.parents for one in self._children[other] if one != parent.id]
+        near = [*beside, *self._children[parent.id]][-_ATTEMPTS:]
+        variants = self._population.variants
+        return tuple(Attempt(variants[one].hypothesis, self._outcome(variants[one])) for one in near)
+
+    def _outcome(self, variant: Variant) -> str:
+        """Say in a few words what came of a variant."""
+        population = self._population
+        measured = population.measurements(variant.id)
+        own = population.fitness(variant.id)
+        if own is None:
+            failure = measured[-1].failure if measured else None
+            return "not measured yet" if failure is None else f"failed: {failure.kind}: {failure.message}"
+        before = [population.fitness(parent) for parent in variant.parents]
+        return compared(own, [one for one in before if one is not None], self._briefing.direction)
+
+
+def compared(own: Fitness, parents: Sequence[Fitness], direction: Direction) -> str:
+    """Say how a child's fitness stands to its best parent's."""
+    if not parents:
+        return f"{own}"
+    best = min(parents, key=lambda one: direction.key(one.mean))
+    gain = direction.gain(own.mean, over=best.mean)
+    noise = np.hypot(own.standard_error, best.standard_error)
+    word = "better" if gain > 0 else "worse"
+    doubt = " (within noise)" if abs(gain) < noise else ""
+    return f"{own}, {word} than its parent by {abs(gain):.4f}{doubt}"

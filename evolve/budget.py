@@ -1,0 +1,123 @@
+"""How much of each budget is used, and what may still be begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evolve.progress import Budget
+from population.fitness import Fitness
+from population.ledger import Call
+from population.store import Population
+from population.variant import Direction, Measurement, Purpose, State
+
+_FIRST_CALL = 0.01  # dollars that a call is taken to cost while none has been paid
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a search may use; None for no limit.
+
+    Args:
+        evaluations: bursts, trials and replicates included, smoke bursts not.
+        hours: wall clock, earlier sessions of the run included.
+        dollars: LLM calls.
+        target: score of the champion at which the search has what it wants.
+    """
+
+    evaluations: int | None = None
+    hours: float | None = None
+    dollars: float | None = None
+    target: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a search has used so far."""
+
+    evaluations: int
+    seconds: float
+    dollars: float
+    calls: int
+
+    def left(self, limits: Limits) -> float:
+        """Return how many bursts may still be begun."""
+        return float("inf") if limits.evaluations is None else limits.evaluations - self.evaluations
+
+    def affords_call(self, limits: Limits, asking: int) -> bool:
+        """Say whether one more LLM call fits, beside those under way, at the mean price so far."""
+        if limits.dollars is None:
+            return True
+        price = self.dollars / self.calls if self.calls else _FIRST_CALL
+        return self.dollars + (asking + 1) * price <= limits.dollars
+
+
+def spent_on(calls: Sequence[Call]) -> tuple[float, int]:
+    """Return the dollars of all calls whose price is known, and the number of those whose price is not."""
+    unknown = sum(call.dollars is None for call in calls)
+    return sum(call.dollars or 0.0 for call in calls), unknown
+
+
+def exhausted(limits: Limits, spent: Spent, best: Fitness | None, direction: Direction) -> str:
+    """Return the budget that is used up, as a reason to stop; empty while none is."""
+    if spent.left(limits) <= 0:
+        return f"the budget of {limits.evaluations} evaluations is used"
+    if limits.hours is not None and spent.seconds >= limits.hours * 3600:
+        return f"the budget of {limits.hours:g} hours is used"
+    if not spent.affords_call(limits, 0):
+        return f"the budget of {limits.dollars:g} dollars has no room for another call"
+    if limits.target is not None and best is not None and direction.gain(best.mean, over=limits.target) >= 0:
+        return f"the target of {limits.target:g} is reached"
+    return ""
+
+
+def shown(limits: Limits, spent: Spent) -> tuple[Budget, ...]:
+    """Return the budgets that are set, with their use."""
+    rows = (
+        ("evaluations", spent.evaluations, limits.evaluations, "bursts"),
+        ("hours", spent.seconds / 3600, limits.hours, "h"),
+        ("dollars", spent.dollars, limits.dollars, "$"),
+    )
+    return tuple(
+        Budget(name, used, float(limit), unit) for name, used, limit, unit in rows if limit is not None
+    )
+
+
+def remaining(limits: Limits, spent: Spent) -> float | None:
+    """Estimate the seconds left: of the hours, or of the evaluations at the rate so far."""
+    guesses = []
+    if limits.hours is not None:
+        guesses.append(limits.hours * 3600 - spent.seconds)
+    if limits.evaluations is not None and spent.evaluations:
+        guesses.append(spent.left(limits) * spent.seconds / spent.evaluations)
+    return max(0.0, min(guesses)) if guesses else None
+
+
+@dataclass(slots=True)
+class Counts:
+    """Running totals, so that no decision has to count the population."""
+
+    evaluations: int = 0
+    replicates: int = 0
+    failed: int = 0
+    refused: int = 0
+
+    def count(self, measurement: Measurement) -> None:
+        """Count one burst; what was refused before its burst cost none."""
+        self.evaluations += measurement.seconds > 0.0
+        self.failed += measurement.state is State.FAILED and measurement.purpose is Purpose.FIRST
+
+    def may_replicate(self, share: float) -> bool:
+        """Say whether one more replicate of a contender keeps within its share of the bursts."""
+        return self.replicates <= share * self.evaluations
+
+
+def counted(population: Population, seed: str) -> Counts:
+    """Count what a population holds; the replicates of ``seed`` measure the noise and are no contender's."""
+    counts = Counts()
+    for name in population.variants:
+        for measurement in population.measurements(name):
+            counts.count(measurement)
+            counts.replicates += measurement.purpose is Purpose.REPLICATE and name != seed
+    counts.refused = sum(event.kind == "refusal" for event in population.events)
+    return counts

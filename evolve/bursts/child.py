@@ -1,0 +1,168 @@
+"""The burst's child: runs the variant's ``train``, then answers the scorer. Untrusted from here on."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import random
+import resource
+import signal
+import socket
+import sys
+import traceback
+import types
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from torch import nn
+
+from evolve.bursts import process, wire
+from evolve.bursts.burst import Burst
+from evolve.bursts.messages import Order
+from evolve.bursts.wire import Kind
+from population.variant import FailureKind
+
+_FILE = "train.py"
+_TRACEBACK_LINES = 20
+_KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "TZ")
+
+
+class _Unmet(Exception):
+    """The variant does not keep the contract."""
+
+
+def run(order: Order, data: torch.Tensor, answers: socket.socket, parent: int) -> NoReturn:
+    """Confine this freshly forked process, run the variant and answer queries; never returns."""
+    _settle(order, answers, parent)
+    code = 1
+    try:
+        _train_and_answer(order, data, answers)
+        code = 0
+    except wire.Closed:
+        code = 0
+    except BaseException as error:  # noqa: BLE001 - the edge of the burst: whatever a variant raises is data
+        _tell_failure(answers, error)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _settle(order: Order, answers: socket.socket, parent: int) -> None:
+    """Leave everything of the zygote behind that the variant must not have."""
+    os.setsid()
+    process.die_with_parent(parent)
+    process.set_dumpable(True)  # CUDA writes to its own /proc entries; nothing secret is in this memory
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    keep = answers.fileno()
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 1 << 16)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))
+    with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - out of memory, the burst goes first
+        file.write("1000")
+    os.chdir(order.scratch)
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    os.environ.clear()
+    os.environ.update(kept, HOME=order.scratch, TMPDIR=order.scratch, OMP_NUM_THREADS="1")
+    if order.device.startswith("cuda"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = order.device.partition(":")[2] or "0"
+
+
+def _train_and_answer(order: Order, data: torch.Tensor, answers: socket.socket) -> None:
+    """Run the variant's entry function under the clock, then serve its model."""
+    device = "cuda" if order.device.startswith("cuda") else "cpu"
+    if device == "cuda":
+        torch.zeros(1, device="cuda")  # the context is made before the clock starts
+    torch.manual_seed(order.seed)
+    np.random.seed(order.seed % 2**32)
+    random.seed(order.seed)
+    with open(_FILE, encoding="utf-8") as file:  # noqa: PTH123
+        source = file.read()
+    wire.send(answers, Kind.STARTED)
+    burst = Burst(
+        data,
+        vocab_size=order.vocab_size,
+        context=order.context,
+        device=device,
+        seed=order.seed,
+        seconds=order.seconds,
+        tokens=order.tokens,
+        smoke=order.smoke,
+        send=lambda *point: wire.send(answers, Kind.REPORT, wire.pack_report(*point)),
+    )
+    model = _load(source, order.entry)(burst)
+    if not isinstance(model, nn.Module):
+        raise _Unmet(f"{order.entry}(burst) must return a torch.nn.Module, got {type(model).__name__}")
+    model.eval()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    wire.send(answers, Kind.TRAINED, wire.pack_report(1.0, 0.0, burst.spent))
+    _answer(model, device, order, answers)
+
+
+def _load(source: str, entry: str) -> Any:
+    """Execute the variant as a module and return its entry function."""
+    linecache.cache[_FILE] = (len(source), None, source.splitlines(keepends=True), _FILE)
+    module = types.ModuleType("train")
+    module.__file__ = _FILE
+    sys.modules["train"] = module
+    exec(compile(source, _FILE, "exec"), module.__dict__)
+    function = getattr(module, entry, None)
+    if not callable(function):
+        raise _Unmet(f"{_FILE} defines no function {entry}(burst)")
+    return function
+
+
+def _answer(model: nn.Module, device: str, order: Order, answers: socket.socket) -> None:
+    """Answer queries until the scorer hangs up."""
+    limit = 1 << 28
+    while True:
+        _, payload = wire.receive(answers, limit)
+        tokens = torch.from_numpy(wire.unpack_query(payload).copy()).to(device)
+        with torch.no_grad():
+            logits = model(tokens)
+        if not isinstance(logits, torch.Tensor):
+            raise _Unmet(f"the model must return logits as a tensor, got {type(logits).__name__}")
+        expected = (*tokens.shape, order.vocab_size)
+        if tuple(logits.shape) != expected:
+            raise _Unmet(f"the model must return logits of shape {expected}, got {tuple(logits.shape)}")
+        wire.send(answers, Kind.ANSWER, wire.pack_answer(logits.detach().float().cpu().numpy()))
+
+
+def _tell_failure(answers: socket.socket, error: BaseException) -> None:
+    """Tell the scorer what was raised, in the variant's own line numbers."""
+    kind, message = _classify(error)
+    text = ""
+    if not isinstance(error, _Unmet):
+        text = _own_traceback(error)
+        print(text, file=sys.stderr)
+    try:
+        answers.settimeout(5)
+        wire.send(answers, Kind.FAILED, wire.pack_failure(kind.value, message, text))
+    except (wire.Closed, OSError):
+        return  # the scorer has hung up: it has its verdict already
+
+
+def _classify(error: BaseException) -> tuple[FailureKind, str]:
+    """Name the kind of failure that an exception is."""
+    first = (str(error).strip() or "no message").splitlines()[0]
+    if isinstance(error, _Unmet):
+        return FailureKind.CONTRACT, first
+    if isinstance(error, SyntaxError):
+        return FailureKind.SYNTAX, f"line {error.lineno}: {error.msg}"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return FailureKind.MEMORY, first
+    return FailureKind.EXCEPTION, f"{type(error).__name__}: {first}"
+
+
+def _own_traceback(error: BaseException) -> str:
+    """Format the traceback from the variant's first frame on, its last lines only."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != _FILE:
+        frames = frames.tb_next
+    lines = traceback.format_exception(type(error), error, frames, limit=-6)
+    return "\n".join("".join(lines).splitlines()[-_TRACEBACK_LINES:])

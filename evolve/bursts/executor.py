@@ -1,0 +1,435 @@
+"""Where bursts run: the seam ``Executor``, and the executor of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from evolve.bursts.messages import End, Order, Rules, Verdict
+from evolve.errors import EngineFault
+from population.variant import Failure, FailureKind
+
+Watch = Callable[[int, float, float], bool]
+"""Sees each point of a learning curve (number, progress, loss); True ends the burst as pruned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One burst to run.
+
+    Args:
+        name: what its log is called.
+        source: the exact source that runs.
+        seed: the burst's seed.
+        smoke: one step and a few windows only, to see whether it runs at all; its score means nothing.
+    """
+
+    name: str
+    source: str
+    seed: int
+    smoke: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a burst came to; a score, a failure, or neither when it was pruned."""
+
+    score: float | None
+    failure: Failure | None
+    seconds: float
+    train_seconds: float
+    tokens: int
+    curve: tuple[tuple[float, float], ...]
+    device: str
+    peak_bytes: int
+
+
+class Executor(Protocol):
+    """Runs bursts on slots."""
+
+    @property
+    def slots(self) -> int:
+        """How many bursts can run at once."""
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        """Wait for a free slot, run one burst and return what it came to.
+
+        Raises:
+            EngineFault: a process of ours could not be kept running.
+        """
+
+    async def close(self) -> None:
+        """End everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How every burst of a search is run.
+
+    Args:
+        task: the task's spec, from which a scorer rebuilds it.
+        entry: function of the variant that is called.
+        train_file: the train split, raw bytes.
+        scratch: folder for the children's working directories; emptied at the end.
+        logs: folder for what bursts print.
+        devices: one entry a slot, ``cpu`` or ``cuda:N``.
+        seconds: wall-clock budget of one burst, or its hard limit in a token budget.
+        tokens: token budget, or None.
+        context: longest sequence asked about.
+        vocab_size: number of token values.
+        memory_bytes: resident memory of one burst past which it is ended.
+    """
+
+    task: Mapping[str, Any]
+    entry: str
+    train_file: Path
+    scratch: Path
+    logs: Path
+    devices: tuple[str, ...]
+    seconds: float
+    tokens: int | None
+    context: int
+    vocab_size: int
+    memory_bytes: int
+
+    @property
+    def setup(self) -> float:
+        """Seconds that a child may take before its clock starts."""
+        return 120.0 if any(device != "cpu" for device in self.devices) else 60.0
+
+    @property
+    def overrun(self) -> float:
+        """Seconds past the budget at which training counts as timed out: the last step, and returning."""
+        return 1.0 + 0.05 * self.seconds
+
+    @property
+    def scoring(self) -> float:
+        """Seconds that all answers of one burst may take."""
+        return max(120.0, 2.0 * self.seconds)
+
+
+class _Process:
+    """A trusted process of ours, and the engine's end of its control socket."""
+
+    def __init__(self, module: str, arguments: list[str], log: Path) -> None:
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control.setblocking(False)
+        with theirs, log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=_scrubbed(os.environ),
+                start_new_session=True,
+            )
+        self._name = module.rpartition(".")[2]
+        self._log = log
+
+    async def ready(self) -> dict[str, Any]:
+        """Wait for the process's first message.
+
+        Raises:
+            EngineFault: it did not start.
+        """
+        try:
+            message = await asyncio.wait_for(self.receive(), timeout=180)
+        except TimeoutError:
+            message = None
+        if message is None:
+            self.stop()
+            raise EngineFault(f"the {self._name} process did not start; see {self._log}")
+        return message
+
+    def send(self, message: Mapping[str, Any], descriptors: list[int]) -> bool:
+        """Send one message with descriptors; False when the process is gone."""
+        try:
+            socket.send_fds(self.control, [json.dumps(message).encode()], descriptors)
+        except OSError:
+            return False
+        return True
+
+    async def receive(self) -> dict[str, Any] | None:
+        """Return the next message, or None when the process is gone."""
+        return await _receive(self.control)
+
+    def stop(self) -> None:
+        """End the process: by closing its control socket, then by force."""
+        self.control.close()
+        try:
+            self._popen.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+    def alive(self) -> bool:
+        """Say whether it runs."""
+        return self._popen.poll() is None
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self.control.close()
+        self._popen.kill()
+        self._popen.wait()
+
+
+async def _receive(sock: socket.socket) -> dict[str, Any] | None:
+    """Return the next JSON message of a packet socket, or None at its end."""
+    try:
+        data = await asyncio.get_running_loop().sock_recv(sock, 1 << 18)
+    except OSError:
+        return None
+    message: dict[str, Any] | None = json.loads(data) if data else None
+    return message
+
+
+_ALLOWED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "TZ", "VIRTUAL_ENV")
+
+
+def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without anything secret, with one thread and a fixed hash seed."""
+    kept = {name: environment[name] for name in _ALLOWED if name in environment}
+    root = str(Path(__file__).parents[2])
+    return kept | {
+        "PYTHONPATH": root,
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A place where one burst can run: a device and a scorer of its own."""
+
+    device: str
+    scorer: _Process | None = None
+
+
+class LocalExecutor:
+    """Runs bursts on this machine: a zygote that forks them, and a scorer for each slot."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._slots = [_Slot(device) for device in plan.devices]
+        self._free: asyncio.Queue[_Slot] = asyncio.Queue()
+        self._zygote: _Process | None = None
+        self._zygote_lock = asyncio.Lock()
+        self._count = 0
+
+    @property
+    def slots(self) -> int:
+        """How many bursts can run at once."""
+        return len(self._slots)
+
+    @property
+    def running(self) -> int:
+        """How many bursts run now."""
+        return len(self._slots) - self._free.qsize()
+
+    async def start(self) -> None:
+        """Start the zygote and every scorer.
+
+        Raises:
+            EngineFault: one of them did not start.
+        """
+        self._plan.logs.mkdir(parents=True, exist_ok=True)
+        await asyncio.gather(self._ready_zygote(), *(self._ready_scorer(slot) for slot in self._slots))
+        for slot in self._slots:
+            self._free.put_nowait(slot)
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        """Run one burst on the next free slot; if a process of ours is lost under it, once more."""
+        slot = await self._free.get()
+        try:
+            for _ in range(2):
+                result = await self._once(slot, job, watch)
+                if result is not None:
+                    return result
+            killed = Failure(FailureKind.KILLED, "the process that watches over the burst was killed, twice")
+            return Result(None, killed, 0.0, 0.0, 0, (), slot.device, 0)
+        finally:
+            self._free.put_nowait(slot)
+
+    async def close(self) -> None:
+        """End the zygote with all its bursts, and the scorers."""
+        processes = [self._zygote, *(slot.scorer for slot in self._slots)]
+        self._zygote = None
+        for one in processes:
+            if one is not None:
+                await asyncio.to_thread(one.stop)
+        shutil.rmtree(self._plan.scratch, ignore_errors=True)
+
+    async def _ready_zygote(self) -> _Process:
+        """Return the zygote, started if need be."""
+        async with self._zygote_lock:
+            if self._zygote is None:
+                plan = self._plan
+                plan.scratch.mkdir(parents=True, exist_ok=True)
+                arguments = [str(plan.train_file.resolve()), str(plan.scratch.resolve())]
+                zygote = _Process("evolve.bursts.zygote", arguments, plan.logs / "zygote.log")
+                await zygote.ready()
+                self._zygote = zygote
+            return self._zygote
+
+    async def _ready_scorer(self, slot: _Slot) -> _Process:
+        """Return the slot's scorer, started if need be."""
+        if slot.scorer is None:
+            spec = json.dumps(dict(self._plan.task))
+            scorer = _Process("evolve.bursts.scorer", [spec], self._plan.logs / "scorer.log")
+            await scorer.ready()
+            slot.scorer = scorer
+        return slot.scorer
+
+    async def _once(self, slot: _Slot, job: Job, watch: Watch) -> Result | None:
+        """Run one burst; None when a process of ours was lost under it."""
+        zygote, scorer = await self._ready_zygote(), await self._ready_scorer(slot)
+        self._count += 1
+        scratch = self._plan.scratch / f"{job.name}-{self._count}"
+        scratch.mkdir(parents=True)
+        (scratch / "train.py").write_text(job.source, encoding="utf-8")
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control.setblocking(False)
+        clean = False
+        try:
+            if not self._launch(zygote, scorer, theirs, self._order(slot, job, scratch), job):
+                return None
+            started = time.monotonic()
+            verdict, curve, pruned = await _follow(scorer, control, watch)
+            end = await _ended(control, by_itself=verdict is not None and verdict.gone and not pruned)
+            clean = verdict is not None
+            if verdict is None or end is None:
+                return None
+            return _result(verdict, End(**end), pruned, curve, slot.device, time.monotonic() - started)
+        except TimeoutError:
+            return None
+        finally:
+            control.close()
+            if not clean:
+                self._lose(slot, zygote)
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+    def _lose(self, slot: _Slot, zygote: _Process) -> None:
+        """Forget processes that may be out of step; the next burst starts them anew."""
+        if slot.scorer is not None:
+            slot.scorer.kill()
+            slot.scorer = None
+        if self._zygote is zygote and not zygote.alive():
+            zygote.kill()
+            self._zygote = None
+
+    def _launch(
+        self, zygote: _Process, scorer: _Process, theirs: socket.socket, order: Order, job: Job
+    ) -> bool:
+        """Hand the two ends of a fresh stream to zygote and scorer; False when one of them is gone."""
+        plan = self._plan
+        asked, answers = socket.socketpair()
+        log = plan.logs / f"{job.name}.out"
+        with theirs, asked, answers, log.open("ab") as output:
+            if not zygote.send(asdict(order), [answers.fileno(), theirs.fileno(), output.fileno()]):
+                return False
+            rules = Rules(
+                secret=int.from_bytes(os.urandom(8)) if plan.tokens is None else job.seed,
+                seconds=plan.seconds,
+                overrun=plan.overrun,
+                setup=plan.setup,
+                scoring=plan.scoring,
+                vocab_size=plan.vocab_size,
+                smoke=job.smoke,
+            )
+            return scorer.send(asdict(rules), [asked.fileno()])
+
+    def _order(self, slot: _Slot, job: Job, scratch: Path) -> Order:
+        """Say what the child is to do."""
+        plan = self._plan
+        return Order(
+            burst=job.name,
+            scratch=str(scratch.resolve()),
+            device=slot.device,
+            seed=job.seed,
+            seconds=plan.seconds,
+            tokens=plan.tokens,
+            context=plan.context,
+            vocab_size=plan.vocab_size,
+            entry=plan.entry,
+            smoke=job.smoke,
+            deadline=plan.setup + plan.seconds + plan.overrun + plan.scoring,
+            memory_bytes=plan.memory_bytes,
+        )
+
+
+async def _ended(control: socket.socket, by_itself: bool) -> dict[str, Any] | None:
+    """Have the supervisor end the burst, unless it is ending by itself; return what it says of the end."""
+    if by_itself:
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(_receive(control), timeout=2)
+    with contextlib.suppress(OSError):
+        control.send(b"end")
+    return await asyncio.wait_for(_receive(control), timeout=30)
+
+
+async def _follow(
+    scorer: _Process, control: socket.socket, watch: Watch
+) -> tuple[Verdict | None, tuple[tuple[float, float], ...], bool]:
+    """Take the scorer's messages until its verdict; return it with the curve and whether it was pruned."""
+    curve: list[tuple[float, float]] = []
+    pruned = False
+    while True:
+        message = await scorer.receive()
+        if message is None:
+            return None, (), False
+        if "report" not in message:
+            return Verdict(**message), tuple(curve), pruned
+        progress, loss = message["report"]
+        if loss is None or pruned:
+            continue
+        curve.append((progress, loss))
+        if watch(len(curve), progress, loss):
+            pruned = True
+            with contextlib.suppress(OSError):
+                control.send(b"end")
+
+
+def _result(
+    verdict: Verdict,
+    end: End,
+    pruned: bool,
+    curve: tuple[tuple[float, float], ...],
+    device: str,
+    seconds: float,
+) -> Result:
+    """Put together what the scorer and the supervisor found."""
+    failure = None if pruned else _failure(verdict, end)
+    score = None if pruned or failure is not None else verdict.score
+    return Result(
+        score, failure, seconds, verdict.train_seconds, verdict.tokens, curve, device, end.peak_bytes
+    )
+
+
+def _failure(verdict: Verdict, end: End) -> Failure | None:
+    """Name the failure, if it is one: the supervisor's word first, then the scorer's, then how it exited."""
+    if verdict.score is not None:
+        return None
+    if end.cause == "memory":
+        return Failure(FailureKind.MEMORY, f"used {end.peak_bytes / 2**20:.0f} MiB, more than a burst may")
+    if end.cause == "deadline":
+        return Failure(FailureKind.TIMEOUT, f"still running after {end.seconds:.0f} s; ended")
+    if verdict.kind:
+        return Failure(FailureKind(verdict.kind), verdict.message, verdict.traceback)
+    if end.code is not None and end.code < 0:
+        return Failure(FailureKind.KILLED, f"the burst was killed by signal {-end.code}")
+    return Failure(FailureKind.EXCEPTION, f"the process exited with code {end.code} before it was scored")

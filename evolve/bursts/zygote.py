@@ -1,0 +1,99 @@
+"""The zygote: a process with torch already imported, forked once for each burst.
+
+Rules it lives by: one thread, so that a fork is safe; never a CUDA call; no key, no label, no validation
+byte in its memory. When the engine's end of the control socket closes, it ends every burst, empties the
+scratch folder and goes.
+
+Run as ``python -m evolve.bursts.zygote CONTROL_FD TRAIN_FILE SCRATCH``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch._dynamo
+
+from evolve.bursts import process, supervisor
+from evolve.bursts.messages import Order
+
+_LARGEST = 1 << 16
+
+
+def main(arguments: list[str]) -> None:
+    """Serve fork requests until the engine is gone."""
+    control = socket.socket(fileno=int(arguments[0]))
+    train_file, scratch = Path(arguments[1]), Path(arguments[2])
+    process.set_dumpable(False)
+    process.become_subreaper()
+    torch.set_num_threads(1)
+    data = torch.from_numpy(np.memmap(train_file, dtype=np.uint8, mode="c"))
+    woken, wake = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.set_wakeup_fd(wake)
+    control.send(json.dumps({"ready": os.getpid()}).encode())
+    try:
+        _serve(control, woken, data)
+    finally:
+        process.end_descendants()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _serve(control: socket.socket, woken: int, data: torch.Tensor) -> None:
+    """Fork a supervisor for each request; reap those that ended, and what they left behind."""
+    supervisors: set[int] = set()
+    with selectors.DefaultSelector() as selector:
+        selector.register(control, selectors.EVENT_READ)
+        selector.register(woken, selectors.EVENT_READ)
+        while True:
+            ready = {key.fd for key, _ in selector.select()}
+            if woken in ready:
+                os.read(woken, 4096)
+                _reap(supervisors)
+            if control.fileno() in ready:
+                message, descriptors, _, _ = socket.recv_fds(control, _LARGEST, 3)
+                if not message:
+                    return
+                supervisors.add(_fork(Order(**json.loads(message)), descriptors, control, data))
+
+
+def _fork(order: Order, descriptors: list[int], control: socket.socket, data: torch.Tensor) -> int:
+    """Fork the supervisor of one burst and return its process id."""
+    pid = os.fork()
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        supervisor.reset_signals()
+        control.close()
+        answers, to_engine = (socket.socket(fileno=number) for number in descriptors[:2])
+        supervisor.run(order, data, answers, to_engine, descriptors[2])
+    for number in descriptors:
+        os.close(number)
+    return pid
+
+
+def _reap(supervisors: set[int]) -> None:
+    """Reap the children that ended; kill any that is no supervisor: its own was killed before it."""
+    try:
+        while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            supervisors.discard(pid)
+    except ChildProcessError:
+        return
+    for pid in process.children(os.getpid()):
+        if pid not in supervisors:
+            for one in (pid, *process.descendants(pid)):
+                process.kill(one)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,275 @@
+"""The command line: it parses, calls, prints and exits."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+
+from evolve import doctor as doctor_module
+from evolve import session
+from evolve.errors import EvolveError, InputError
+from evolve.preparing import prepare
+from evolve.report.best import best as best_of
+from evolve.report.best import best_data, best_line
+from evolve.report.final import final, final_data
+from evolve.report.live import choose_display
+from evolve.report.show import show as show_of
+from evolve.report.show import show_data
+from evolve.report.status import status as status_of
+from evolve.report.status import status_data
+from evolve.report.tree import tree as tree_of
+from evolve.report.tree import tree_data
+from evolve.settings import FILE, Settings, load
+from population.errors import NotARun, PopulationError
+from population.store import Population
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Evolve a train.py: an LLM proposes, Optuna tunes, short bursts measure.",
+)
+console = Console()
+errors = Console(stderr=True)
+
+
+def _option(name: str, *flags: str) -> Any:
+    """Return the option of a setting, with the setting's own description."""
+    return typer.Option(*flags, help=Settings.model_fields[name].description, show_default=False)
+
+
+Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+RunFolder = Annotated[Path, typer.Argument(help="the run folder", show_default=False)]
+Evaluations = Annotated[int | None, _option("evaluations")]
+Hours = Annotated[float | None, _option("hours")]
+Dollars = Annotated[float | None, _option("dollars")]
+Target = Annotated[float | None, _option("target")]
+
+
+@app.callback(invoke_without_command=True)
+def start(context: typer.Context) -> None:
+    """Say what to type first when no command is given."""
+    if context.invoked_subcommand is None:
+        console.print(
+            "Evolve a train.py while you sleep. To begin:\n\n"
+            "  [bold]python -m evolve doctor[/]                  what this machine offers, which LLM is used\n"
+            "  [bold]python -m evolve run train.py --hours 8[/]  search; Ctrl-C stops it, nothing is lost\n"
+            "  [bold]python -m evolve --help[/]                  every command\n",
+            highlight=False,
+        )
+
+
+@app.command()
+def run(
+    seed_file: Annotated[Path | None, typer.Argument(metavar="[SEED]", help="the seed variant")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--run", help="run folder; default: runs/<date-time>", show_default=False)
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help=f"settings file; default: {FILE} here, if any", show_default=False),
+    ] = None,
+    data: Annotated[Path | None, _option("data")] = None,
+    program: Annotated[Path | None, _option("program")] = None,
+    context: Annotated[int | None, _option("context")] = None,
+    windows: Annotated[int | None, _option("windows")] = None,
+    device: Annotated[str | None, _option("device")] = None,
+    burst: Annotated[float | None, _option("burst")] = None,
+    burst_tokens: Annotated[int | None, _option("burst_tokens")] = None,
+    slots: Annotated[int | None, _option("slots")] = None,
+    memory_mb: Annotated[int | None, _option("memory_mb")] = None,
+    evaluations: Evaluations = None,
+    hours: Hours = None,
+    dollars: Dollars = None,
+    target: Target = None,
+    grace: Annotated[float | None, _option("grace")] = None,
+    model: Annotated[list[str] | None, _option("models", "--model")] = None,
+    api_base: Annotated[str | None, _option("api_base")] = None,
+    reply: Annotated[str | None, _option("reply")] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option("--price", help="MODEL=INPUT,OUTPUT in dollars per million tokens", show_default=False),
+    ] = None,
+    llm_timeout: Annotated[float | None, _option("llm_timeout")] = None,
+    llm_parallel: Annotated[int | None, _option("llm_parallel")] = None,
+    llm_threads: Annotated[int | None, _option("llm_threads")] = None,
+    llm_nice: Annotated[int | None, _option("llm_nice")] = None,
+    seed: Annotated[int | None, _option("seed")] = None,
+    trials: Annotated[int | None, _option("trials")] = None,
+    islands: Annotated[int | None, _option("islands")] = None,
+    migrate_every: Annotated[int | None, _option("migrate_every")] = None,
+    tournament: Annotated[int | None, _option("tournament")] = None,
+    pressure: Annotated[float | None, _option("pressure")] = None,
+    ahead: Annotated[int | None, _option("ahead")] = None,
+    seed_replicates: Annotated[int | None, _option("seed_replicates")] = None,
+    replicates: Annotated[float | None, _option("replicates")] = None,
+    confidence: Annotated[float | None, _option("confidence")] = None,
+    as_json: Json = False,
+) -> None:
+    """Search for a better train.py."""
+    given = {name: value for name, value in locals().items() if name in Settings.model_fields}
+    flags = {**given, "models": tuple(model or ()), "prices": _prices(price)}
+    file = config or (Path(FILE) if Path(FILE).is_file() else None)
+    chosen = folder or Path("runs") / f"{datetime.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - a name for a person
+    _refuse_existing(chosen)
+    prepared = prepare(load(file, flags))
+    session.create(chosen, prepared)
+    _search(chosen, lambda display: session.run(chosen, prepared, display), as_json)
+
+
+@app.command()
+def resume(
+    folder: RunFolder,
+    evaluations: Evaluations = None,
+    hours: Hours = None,
+    dollars: Dollars = None,
+    target: Target = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with a run, however it ended; budgets may be raised."""
+    with _opened(folder):
+        pass
+    prepared = prepare(
+        session.settings_of(
+            folder, {"evaluations": evaluations, "hours": hours, "dollars": dollars, "target": target}
+        )
+    )
+    _search(folder, lambda display: session.run(folder, prepared, display), as_json)
+
+
+@app.command()
+def status(folder: RunFolder, as_json: Json = False) -> None:
+    """Show budgets, failures, operators, models and costs of a run."""
+    with _opened(folder) as population:
+        running = session.is_running(folder)
+        _print(as_json, lambda: status_data(population, running), lambda: status_of(population, running))
+
+
+@app.command()
+def tree(folder: RunFolder, as_json: Json = False) -> None:
+    """Draw the lineage of a run."""
+    with _opened(folder) as population:
+        _print(as_json, lambda: tree_data(population), lambda: tree_of(population))
+
+
+@app.command()
+def show(
+    folder: RunFolder,
+    name: Annotated[str, typer.Argument(metavar="ID", help="a variant, such as v12")],
+    diff: Annotated[bool, typer.Option("--diff", help="with the change to its first parent")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show everything that is known of one variant."""
+    with _opened(folder) as population:
+        try:
+            _print(
+                as_json, lambda: show_data(population, name, diff), lambda: show_of(population, name, diff)
+            )
+        except KeyError as error:
+            raise InputError(str(error.args[0])) from error
+
+
+@app.command()
+def best(
+    folder: RunFolder,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write it to")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the champion's source, or write it to a file."""
+    with _opened(folder) as population:
+        if population.meta("champion") is None:
+            raise InputError(f"{folder} has no champion yet: its seed has not been measured")
+        _, source = best_of(population)
+        if output is not None:
+            try:
+                output.write_text(source, encoding="utf-8")
+            except OSError as error:
+                raise InputError(f"cannot write {output}: {error.strerror}") from error
+        if as_json:
+            print(json.dumps(best_data(population), indent=2))
+        elif output is None:
+            sys.stdout.write(source)
+        else:
+            console.print(best_line(population))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look at what this machine offers, and what is missing."""
+    findings = doctor_module.examine()
+    _print(as_json, lambda: doctor_module.data(findings), lambda: doctor_module.table(findings))
+    raise typer.Exit(doctor_module.exit_code(findings))
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one sentence and its exit code."""
+    try:
+        app()
+    except (EvolveError, PopulationError) as error:
+        errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(getattr(error, "exit_code", 2))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
+    """Run a search with its display, print how it ended, and exit."""
+    display = choose_display(as_json, console)
+    with display:
+        reason = asyncio.run(work(display))
+    with _opened(folder) as population:
+        if as_json:
+            print(json.dumps({"event": "finished", **final_data(population)}))
+        else:
+            console.print(final(population, folder))
+    if reason == session.INTERRUPTED:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _print(as_json: bool, data: Callable[[], Any], picture: Callable[[], RenderableType]) -> None:
+    """Print a report, for a machine or for a person."""
+    if as_json:
+        print(json.dumps(data(), indent=2))
+    else:
+        console.print(picture())
+
+
+def _opened(folder: Path) -> Population:
+    """Open a run for reading."""
+    try:
+        return Population.open(folder)
+    except NotARun as error:
+        raise InputError(f"{folder} is not a run folder: it has no population in it") from error
+
+
+def _refuse_existing(folder: Path) -> None:
+    """Refuse a run folder that exists, before any work is done for it."""
+    if folder.exists():
+        raise InputError(
+            f"{folder} exists; go on with it by `python -m evolve resume {folder}`, or give another --run"
+        )
+
+
+def _prices(given: list[str] | None) -> Mapping[str, tuple[float, float]] | None:
+    """Read ``MODEL=INPUT,OUTPUT`` prices."""
+    prices = {}
+    for text in given or ():
+        name, _, numbers = text.rpartition("=")
+        try:
+            dollars_in, dollars_out = map(float, numbers.split(","))
+        except ValueError:
+            raise InputError(f"--price {text}: write MODEL=INPUT,OUTPUT, such as openai/x=0.5,2") from None
+        prices[name] = (dollars_in, dollars_out)
+    return prices or None

@@ -1,0 +1,179 @@
+"""Slots and stopping: where a job waits for its burst, and how a search ends without losing one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from evolve.bursts.executor import Executor, Job, Result, Watch
+from population.genome import values_of
+from population.variant import Measurement, Purpose, Value, Variant
+
+T = TypeVar("T")
+
+
+class Halted(Exception):
+    """The search is stopping; what was waiting is given up."""
+
+
+class Brake:
+    """Tells everything that waits that the search is stopping."""
+
+    def __init__(self) -> None:
+        self._pulled = asyncio.Event()
+        self.reason = ""
+
+    @property
+    def on(self) -> bool:
+        """Say whether the search is stopping."""
+        return self._pulled.is_set()
+
+    def pull(self, reason: str) -> None:
+        """Stop the search; the first reason stands."""
+        self.reason = self.reason or reason
+        self._pulled.set()
+
+    async def unless_on(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await ``work``; give it up when the search stops first.
+
+        Raises:
+            Halted: the search is stopping.
+        """
+        if self.on:
+            work.close()
+            raise Halted
+        task = asyncio.ensure_future(work)
+        pulled = asyncio.ensure_future(self._pulled.wait())
+        try:
+            await asyncio.wait({task, pulled}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise Halted
+        finally:
+            pulled.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+class Turnstile:
+    """Lets births through admission, in the order of their tickets when ``ordered``."""
+
+    def __init__(self, ordered: bool) -> None:
+        self._ordered = ordered
+        self._queue: deque[int] = deque()
+        self._changed = asyncio.Condition()
+
+    def enter(self, ticket: int) -> None:
+        """Join the queue; tickets come in rising."""
+        self._queue.append(ticket)
+
+    @asynccontextmanager
+    async def turn(self, ticket: int) -> AsyncIterator[None]:
+        """Wait until every earlier ticket has left."""
+        async with self._changed:
+            if self._ordered:
+                await self._changed.wait_for(lambda: self._queue[0] == ticket)
+            yield
+
+    async def leave(self, ticket: int) -> None:
+        """Make room for the next."""
+        async with self._changed:
+            self._queue.remove(ticket)
+            self._changed.notify_all()
+
+
+class Meter:
+    """Runs bursts of variants on the executor's slots and turns results into measurements.
+
+    Args:
+        executor: where bursts run.
+        brake: bursts that have not begun when it is pulled are given up.
+        seeds: gives the seed of a variant's n-th measurement; the same for all variants.
+    """
+
+    def __init__(self, executor: Executor, brake: Brake, seeds: Callable[[int], int]) -> None:
+        self._executor = executor
+        self._brake = brake
+        self._seeds = seeds
+        self._slots = asyncio.Semaphore(executor.slots)
+        self.slots = executor.slots
+        self.running = 0
+
+    async def smoke(self, variant: Variant, source: str) -> Measurement | None:
+        """Run one step and a few queries; return the measurement of the failure, or None when it runs."""
+        job = Job(f"{variant.id}-smoke", source, self._seeds(0), smoke=True)
+        result = await self._run(job, _never)
+        if result.failure is None:
+            return None
+        return _measurement(variant.id, variant.digest, job.seed, Purpose.FIRST, result, values_of(source))
+
+    async def measure(
+        self,
+        variant: Variant,
+        digest: str,
+        source: str,
+        purpose: Purpose,
+        number: int = 0,
+        trial: int | None = None,
+        watch: Watch | None = None,
+    ) -> Measurement:
+        """Run one burst of exactly this source, with the seed of its n-th measurement.
+
+        Raises:
+            Halted: the search stopped before the burst began.
+        """
+        name = f"{variant.id}-{purpose.value}-{number if trial is None else trial}"
+        job = Job(name, source, self._seeds(number))
+        result = await self._run(job, watch or _never)
+        if result.failure is not None and not result.failure.kind.repeats:
+            result = await self._run(job, watch or _never)
+        return _measurement(variant.id, digest, job.seed, purpose, result, values_of(source), trial)
+
+    async def _run(self, job: Job, watch: Watch) -> Result:
+        await self._brake.unless_on(_acquired(self._slots))
+        self.running += 1
+        try:
+            return await self._executor.run(job, watch)
+        finally:
+            self.running -= 1
+            self._slots.release()
+
+
+async def _acquired(semaphore: asyncio.Semaphore) -> None:
+    await semaphore.acquire()
+
+
+def _never(*_: object) -> bool:
+    """Prune nothing."""
+    return False
+
+
+def _measurement(
+    variant: str,
+    digest: str,
+    seed: int,
+    purpose: Purpose,
+    result: Result,
+    values: dict[str, Value],
+    trial: int | None = None,
+) -> Measurement:
+    """Put a burst's result on record."""
+    return Measurement(
+        variant=variant,
+        digest=digest,
+        seed=seed,
+        purpose=purpose,
+        score=result.score,
+        failure=result.failure,
+        seconds=round(result.seconds, 3),
+        train_seconds=round(result.train_seconds, 3),
+        tokens=result.tokens,
+        curve=result.curve,
+        values=values,
+        trial=trial,
+        device=result.device,
+    )

@@ -1,0 +1,37 @@
+"""The numbers that a search decides by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evolve.budget import Limits
+from population.variant import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The numbers that the loop decides by.
+
+    Args:
+        direction: which way the metric is better.
+        limits: what the search may use.
+        entry: the function that a variant must define.
+        ahead: jobs under way at once.
+        asking: births that may wait for a language model at once.
+        ordered: fold outcomes in the order of their tickets, so that timing cannot change the result.
+        trials: Optuna trials of a child in the best quarter.
+        seed_replicates: bursts of the seed variant that measure the noise.
+        replicates: share of bursts that may re-measure contenders.
+        confidence: P(better than the champion) that a new champion needs.
+    """
+
+    direction: Direction
+    limits: Limits
+    entry: str
+    ahead: int
+    asking: int
+    ordered: bool
+    trials: int
+    seed_replicates: int
+    replicates: float
+    confidence: float

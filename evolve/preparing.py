@@ -1,0 +1,180 @@
+"""Before anything is written: every input read and checked, every open setting chosen."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evolve import admission
+from evolve.errors import InputError
+from evolve.settings import Settings
+from evolve.tasks import language
+from evolve.tasks.corpus import DataError
+from evolve.tasks.language import LanguageSettings, LanguageTask
+from operators import models
+from operators.llm import LiteLLM
+from operators.models import Choice, ModelError
+
+NO_MODEL = "none"
+_CPU_SECONDS, _CUDA_SECONDS = 20.0, 300.0
+_TOKEN_LIMIT = 600.0  # seconds, the hard limit of a token budget when --burst gives none
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that a run needs, read and checked.
+
+    Args:
+        settings: nothing left open: what was None is chosen.
+        seed: text of the seed variant.
+        directions: the user's words to the LLM; may be empty.
+        task: what is optimised, holding the train split.
+        choice: which models are asked, and why.
+        devices: one entry a slot.
+    """
+
+    settings: Settings
+    seed: str
+    directions: str
+    task: LanguageTask
+    choice: Choice
+    devices: tuple[str, ...]
+
+
+def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> Prepared:
+    """Read and check everything that the settings name; write nothing.
+
+    Raises:
+        InputError: one sentence on the first thing that cannot be used.
+    """
+    seed = _seed(settings.seed_file)
+    directions = "" if settings.program is None else _text(settings.program, "the directions")
+    devices = find_devices(settings.device, settings.slots)
+    task = _task(settings, devices[0])
+    admitted = admission.examine(seed, task.entry)
+    if admitted is not None:
+        raise InputError(f"{settings.seed_file}: {admitted.message}")
+    choice = _choice(settings, environment)
+    return Prepared(_completed(settings, task, choice, devices), seed, directions, task, choice, devices)
+
+
+def find_devices(wanted: str, slots: int | None) -> tuple[str, ...]:
+    """Return one device a slot: each GPU once, or the CPU once a core.
+
+    Raises:
+        InputError: CUDA is asked for and not there.
+    """
+    gpus = _gpus() if wanted != "cpu" else 0
+    if wanted == "cuda" and not gpus:
+        raise InputError("--device cuda: torch finds no CUDA device here; use --device cpu")
+    if gpus:
+        return tuple(f"cuda:{number % gpus}" for number in range(slots or gpus))
+    return ("cpu",) * (slots or len(os.sched_getaffinity(0)))
+
+
+def _gpus() -> int:
+    """Count the GPUs that torch can use, in another process: this one never touches CUDA."""
+    if not any(Path("/dev").glob("nvidia[0-9]*")):
+        return 0
+    command = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return int(found.stdout) if found.stdout.strip().isdigit() else 0
+
+
+def _seed(file: Path) -> str:
+    """Read the seed variant."""
+    if file.is_dir():
+        raise InputError(f"{file} is a folder; give the train.py in it")
+    return _text(file, "the seed variant")
+
+
+def _text(file: Path, what: str) -> str:
+    """Read a text file."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{what} {file} does not exist") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{what} {file} is not UTF-8 text") from None
+    except OSError as error:
+        raise InputError(f"{what} {file} cannot be read: {error.strerror}") from error
+
+
+def _task(settings: Settings, device: str) -> LanguageTask:
+    """Load the task's data."""
+    usual = language.usual(device, settings.data)
+    chosen = LanguageSettings(
+        usual.data, settings.context or usual.context, settings.windows or usual.windows
+    )
+    try:
+        return LanguageTask.load(chosen)
+    except DataError as error:
+        raise InputError(str(error)) from error
+
+
+def _choice(settings: Settings, environment: Mapping[str, str]) -> Choice:
+    """Choose the models: those that the user names, else the first that can be had."""
+    if NO_MODEL in settings.models:
+        if len(settings.models) > 1:
+            raise InputError("--model none stands alone: it means that no LLM is asked")
+        return Choice((), None, "no LLM, since --model none was given", local=False)
+    try:
+        if settings.models:
+            named = tuple(models.parse_model(text, settings.reply) for text in settings.models)
+            models.check_models(named, settings.api_base, environment, settings.prices)
+            local = any(model.name.startswith("local/") for model in named)
+            names = ", ".join(model.name for model in named)
+            choice = Choice(named, settings.api_base, f"{names}, since the settings say so", local)
+        elif settings.api_base is not None:
+            raise InputError("--api-base needs a --model: the name that the server knows the model by")
+        else:
+            choice = models.choose_default(environment)
+    except ModelError as error:
+        raise InputError(str(error)) from error
+    if settings.dollars is not None:
+        _check_prices(choice, settings)
+    return choice
+
+
+def _check_prices(choice: Choice, settings: Settings) -> None:
+    """Refuse a budget in dollars that could never be counted."""
+    if not choice.models:
+        return
+    chat = LiteLLM(
+        choice.models,
+        transcripts=Path(os.devnull),
+        record=lambda _: None,
+        api_base=choice.api_base,
+        prices=settings.prices,
+    )
+    for model in choice.models:
+        if not chat.price_known(model.name):
+            raise InputError(
+                f"--dollars: no price is known for {model.name}; give one with "
+                f"--price {model.name}=INPUT,OUTPUT in dollars per million tokens"
+            )
+
+
+def _completed(settings: Settings, task: LanguageTask, choice: Choice, devices: tuple[str, ...]) -> Settings:
+    """Fill in what was left open, so that the saved settings say all."""
+    seconds = _CPU_SECONDS if devices[0] == "cpu" else _CUDA_SECONDS
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+    return settings.model_copy(
+        update={
+            "device": devices[0].partition(":")[0],
+            "slots": len(devices),
+            "burst": settings.burst or (_TOKEN_LIMIT if settings.burst_tokens else seconds),
+            "memory_mb": settings.memory_mb or int(0.8 * memory / len(devices)),
+            "context": task.settings.context,
+            "windows": task.settings.windows,
+            "models": tuple(f"{model.name}:{model.weight:g}" for model in choice.models) or (NO_MODEL,),
+            "api_base": choice.api_base,
+            "seed": secrets.randbits(31) if settings.seed is None else settings.seed,
+            "ahead": settings.ahead or 2 * len(devices) + 2,
+        }
+    )

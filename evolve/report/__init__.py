@@ -1,0 +1,1 @@
+"""What a person sees of a run: everything here reads the population and changes nothing."""

@@ -1,0 +1,140 @@
+"""What a search says when it ends."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from evolve.budget import spent_on
+from evolve.report import figures
+from evolve.report.standing import Standing, bursts, gain_over, metric, outcome, standing, standing_data
+from evolve.report.status import gained, sure
+from evolve.report.tree import gain_text, result
+from evolve.report.untrusted import one_line
+from population.lineage import descent
+from population.store import Population
+
+
+def final(population: Population, run: Path) -> RenderableType:
+    """Show what a search came to, and what to type next.
+
+    Args:
+        population: the run.
+        run: its folder, as the user would name it.
+    """
+    now = standing(population)
+    decimals = figures.places(population.noise())
+    return Group(
+        _ended(population),
+        Text(),
+        _result(now, one_line(metric(population)), decimals),
+        *_line(population, now, decimals),
+        Text(),
+        _next(run, now),
+    )
+
+
+def final_data(population: Population) -> dict[str, Any]:
+    """Return what a search came to as plain data; no clock times, so that equal runs compare equal."""
+    dollars, unpriced = spent_on(population.calls)
+    return {
+        **standing_data(standing(population)),
+        "metric": metric(population),
+        "direction": population.meta("direction"),
+        "variants": [_variant_data(population, name) for name in population.variants],
+        "evaluations": sum(1 for _ in bursts(population)),
+        "dollars": dollars,
+        "calls_of_unknown_price": unpriced,
+        "reason": population.meta("stopped"),
+    }
+
+
+def _variant_data(population: Population, name: str) -> dict[str, Any]:
+    """Return one variant without anything that depends on the hour."""
+    variant, came_to = population.variants[name], outcome(population, name)
+    return {
+        "id": name,
+        "operator": variant.operator,
+        "model": variant.model,
+        "parents": list(variant.parents),
+        "hypothesis": variant.hypothesis,
+        "digest": variant.digest,
+        "score": came_to.fitness.mean if came_to.fitness else None,
+        "n": came_to.fitness.n if came_to.fitness else 0,
+        "failure": came_to.failure.kind.value if came_to.failure else None,
+    }
+
+
+def _ended(population: Population) -> Text:
+    """Say why the search ended and what it used."""
+    text = Text(one_line(str(population.meta("stopped") or "the search has ended")))
+    evaluations = sum(1 for _ in bursts(population))
+    clock = figures.duration(float(population.meta("clock") or 0.0))
+    calls = figures.counted(len(population.calls), "LLM call")
+    spent = figures.dollars(*spent_on(population.calls))
+    used = (
+        f"{figures.counted(evaluations, 'burst')} of {figures.counted(len(population.variants), 'variant')}"
+    )
+    return text.append(f"\n{used}, {clock}, {calls}, {spent}", style="dim")
+
+
+def _result(now: Standing, name: str, decimals: int) -> RenderableType:
+    """Compare champion and seed."""
+    if now.champion is None or now.best is None or now.seed is None:
+        return Text("no champion: no variant has a score", style="yellow")
+    table = Table.grid(padding=(0, 2))
+    seed = f"{figures.estimate(now.seed, decimals)}  (n={now.seed.n})"
+    if now.probability is None:
+        table.add_row("seed", f"{name} {seed}", Text("is still the best", style="yellow"))
+        return table
+    best = f"{figures.estimate(now.best, decimals)}  (n={now.best.n})"
+    table.add_row(Text(f"★ {now.champion.id}", style="bold yellow"), Text(f"{name} {best}", style="bold"), "")
+    table.add_row("seed", f"{name} {seed}", "")
+    gain = Text(" " * (len(name) + 1)).append_text(gained(now.gain, now.error, decimals))
+    table.add_row("gain", gain, sure(now.probability, now.error))
+    return table
+
+
+def _line(population: Population, now: Standing, decimals: int) -> Iterable[RenderableType]:
+    """Yield the ideas between the seed and the champion, oldest first."""
+    line = descent(population.variants, now.champion.id) if now.champion else []
+    if len(line) < 2:
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
+    for _ in range(3):
+        table.add_column(no_wrap=True)
+    table.columns[4].no_wrap = False
+    for parent, name in itertools.pairwise(line):
+        variant = population.variants[name]
+        table.add_row(
+            name,
+            gain_text(gain_over(population, name, parent), decimals),
+            result(outcome(population, name), decimals),
+            Text(one_line(variant.operator), style="dim"),
+            Text(one_line(variant.hypothesis), overflow="ellipsis", no_wrap=True),
+        )
+    yield Text("\nhow it got there, step by step from the seed", style="bold")
+    yield table
+
+
+def _next(run: Path, now: Standing) -> Table:
+    """List the commands that show more."""
+    folder = shlex.quote(str(run))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="cyan")
+    table.add_column(style="dim", no_wrap=True, overflow="ellipsis")
+    table.add_row(f"python -m evolve tree {folder}", "the whole lineage")
+    if now.champion is not None:
+        table.add_row(f"python -m evolve show {folder} {now.champion.id} --diff", "the champion in full")
+        table.add_row(f"python -m evolve best {folder} -o best.py", "its source")
+    table.add_row(f"python -m evolve status {folder}", "what was spent on what")
+    return table

@@ -1,0 +1,238 @@
+"""Everything that is known of one variant."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from evolve.errors import InputError
+from evolve.report import figures
+from evolve.report.curves import finite, plot, sparkline
+from evolve.report.standing import champion, gain_over, metric, outcome
+from evolve.report.tree import gain_text, result
+from evolve.report.untrusted import code, lines, one_line
+from population.lineage import descent
+from population.store import Population
+from population.variant import Measurement, Purpose, State, Value, Variant
+
+TRACEBACK_LINES = 12
+
+
+def show(population: Population, name: str, diff: bool = False) -> RenderableType:
+    """Show one variant; with ``diff`` also what changed in its source.
+
+    Raises:
+        InputError: the run holds no such variant.
+    """
+    variant = find(population, name)
+    measured = population.measurements(name)
+    parts = [
+        _facts(population, variant),
+        _bursts(measured, figures.places(population.noise())),
+        *_failures(measured),
+        *_tried(measured),
+        *_curve(measured),
+    ]
+    if diff:
+        parts += _section(_diff_title(variant), _diff(population, variant))
+    return Group(*parts)
+
+
+def show_data(population: Population, name: str, diff: bool = False) -> dict[str, Any]:
+    """Return one variant as plain data, its source included.
+
+    Raises:
+        InputError: the run holds no such variant.
+    """
+    variant = find(population, name)
+    came_to = outcome(population, name)
+    best = champion(population)
+    data = {
+        **dataclasses.asdict(variant),
+        "state": came_to.state,
+        "fitness": dataclasses.asdict(came_to.fitness) if came_to.fitness else None,
+        "gain": gain_over(population, name, variant.parents[0]) if variant.parents else None,
+        "champion": best is not None and best.id == name,
+        "descent": descent(population.variants, name),
+        "measurements": [
+            {**dataclasses.asdict(m), "state": m.state.value} for m in population.measurements(name)
+        ],
+        "source": population.source(variant.digest),
+    }
+    return data | ({"diff": unified_diff(population, variant)} if diff else {})
+
+
+def find(population: Population, name: str) -> Variant:
+    """Return a variant by its id.
+
+    Raises:
+        InputError: the run holds no such variant.
+    """
+    variant = population.variants.get(name)
+    if variant is None:
+        known = list(population.variants)
+        have = f"it has {known[0]} to {known[-1]}" if known else "it has none yet"
+        raise InputError(f"no variant {one_line(name)!r} in this run; {have}")
+    return variant
+
+
+def unified_diff(population: Population, variant: Variant) -> str:
+    """Return what changed since the first parent; for a tuned seed, since it was proposed; maybe nothing."""
+    if variant.parents and variant.parents[0] in population.variants:
+        before, name = population.variants[variant.parents[0]].digest, variant.parents[0]
+    else:
+        before, name = variant.proposed, f"{variant.id} as proposed"
+    old = population.source(before).splitlines()
+    new = population.source(variant.digest).splitlines()
+    return "\n".join(difflib.unified_diff(old, new, name, variant.id, lineterm=""))
+
+
+def _facts(population: Population, variant: Variant) -> Table:
+    """Return who the variant is, as names and values."""
+    decimals = figures.places(population.noise())
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    best = champion(population)
+    name = Text(variant.id, style="bold")
+    if best is not None and best.id == variant.id:
+        name.append("  ★ champion", style="bold yellow")
+    table.add_row("variant", name)
+    table.add_row("hypothesis", Text(one_line(variant.hypothesis) or "–"))  # noqa: RUF001
+    score = result(outcome(population, variant.id), decimals)
+    fitness = population.fitness(variant.id)
+    if fitness is not None:
+        score.append(f"  from {figures.counted(fitness.n, 'burst')}", style="dim")
+    table.add_row(one_line(metric(population)), score)
+    for parent in variant.parents:
+        table.add_row("parent", _against(population, variant.id, parent, decimals))
+    table.add_row("made by", _maker(variant))
+    table.add_row("descent", Text(" → ".join(descent(population.variants, variant.id))))
+    table.add_row("born", f"generation {variant.generation}, island {variant.island}")
+    if variant.tuned:
+        table.add_row("tuned", Text(one_line(figures.assignments(variant.tuned))))
+    table.add_row("source", Text(variant.digest, style="dim"))
+    return table
+
+
+def _maker(variant: Variant) -> Text:
+    """Say which operator, and which model, made a variant."""
+    text = Text(one_line(variant.operator))
+    return text.append(f", {one_line(variant.model)}") if variant.model else text
+
+
+def _against(population: Population, name: str, parent: str, decimals: int) -> Text:
+    """Compare a variant with one of its parents."""
+    known = population.variants.get(parent)
+    if known is None:
+        return Text(f"{parent}, which this run does not hold")
+    text = Text(f"{parent}  ").append_text(result(outcome(population, parent), decimals))
+    gain = gain_over(population, name, parent)
+    if gain is not None:
+        text.append("  gain ").append_text(gain_text(gain, decimals))
+    return text.append(f"  {one_line(known.hypothesis)}", style="dim")
+
+
+def _bursts(measured: Sequence[Measurement], decimals: int) -> RenderableType:
+    """Return the variant's bursts, one line each."""
+    if not measured:
+        return Group(*_section("bursts", Text("none has ended yet")))
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for heading in ("#", "seed", "purpose", "result", "seconds", "tokens"):
+        table.add_column(
+            heading, no_wrap=True, justify="left" if heading in ("purpose", "result") else "right"
+        )
+    table.add_column("learning curve", no_wrap=True)
+    for number, m in enumerate(measured, 1):
+        purpose = m.purpose if m.trial is None else f"{m.purpose} {m.trial}"
+        shown = (str(number), str(m.seed), purpose, _result(m, decimals), f"{m.seconds:.1f}")
+        table.add_row(*shown, figures.tokens(m.tokens), Text(sparkline(m.curve, 16), style="cyan"))
+    return Group(*_section("bursts", table))
+
+
+def _result(m: Measurement, decimals: int) -> Text:
+    """Return what one burst came to."""
+    if m.score is not None:
+        return Text(figures.score(m.score, decimals))
+    return Text(m.failure.kind, style="red") if m.failure else Text("pruned", style="yellow")
+
+
+def _failures(measured: Sequence[Measurement]) -> Iterator[RenderableType]:
+    """Yield each different failure, with the last lines of its traceback."""
+    seen: set[tuple[str, str]] = set()
+    for number, m in enumerate(measured, 1):
+        if m.failure is None or (m.failure.kind, m.failure.message) in seen:
+            continue
+        seen.add((m.failure.kind, m.failure.message))
+        text = Text(one_line(m.failure.message), style="red")
+        last = lines(m.failure.traceback.rstrip())[-TRACEBACK_LINES:]
+        if last and one_line(last[-1]) == text.plain:
+            del last[-1]  # a traceback ends in its message
+        text.append("".join(f"\n{line}" for line in last), style="dim not bold")
+        yield from _section(f"failure of burst {number}: {m.failure.kind}", text)
+
+
+def _tried(measured: Sequence[Measurement]) -> Iterator[RenderableType]:
+    """Yield the tunables' values: those of the first burst, then what each trial changed."""
+    if not measured or not any(m.values for m in measured):
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    first = measured[0].values
+    table.add_row("first burst", Text(one_line(figures.assignments(first))))
+    for m in measured[1:]:
+        changed = {name: v for name, v in m.values.items() if first.get(name) != v}
+        if m.purpose is Purpose.TRIAL or changed:
+            name = m.purpose if m.trial is None else f"{m.purpose} {m.trial}"
+            table.add_row(name, _changes(changed, m.state))
+    yield from _section("values", table)
+
+
+def _changes(changed: dict[str, Value], state: State) -> Text:
+    """Return what a trial changed, dim when nothing came of it."""
+    style = "" if state is State.SCORED else "dim"
+    return Text(one_line(figures.assignments(changed)) or "the same", style=style)
+
+
+def _curve(measured: Sequence[Measurement]) -> Iterator[RenderableType]:
+    """Yield the plot of the longest learning curve."""
+    curve = max((finite(m.curve) for m in measured), key=len, default=[])
+    if len(curve) < 2:
+        return
+    losses = [loss for _, loss in curve]
+    high, low = f"{max(losses):.3g}", f"{min(losses):.3g}"
+    margin = max(len(high), len(low))
+    rows = plot(curve, 60, 5)
+    labels = [high, "", "", "", low]
+    text = Text()
+    for label, row in zip(labels, rows, strict=True):
+        text.append(f"{label:>{margin}} ", style="dim").append(row + "\n", style="cyan")
+    text.append(f"{'':{margin}} 0 %{'100 % of the budget':>57}", style="dim")
+    yield from _section("learning curve: loss reported by the variant", text)
+
+
+def _diff_title(variant: Variant) -> str:
+    """Say what the diff compares."""
+    return f"changes since {variant.parents[0]}" if variant.parents else "changes since it was proposed"
+
+
+def _diff(population: Population, variant: Variant) -> RenderableType:
+    """Return the coloured diff to the first parent."""
+    diff = code(unified_diff(population, variant))
+    if not diff:
+        return Text("none", style="dim")
+    return Syntax(diff, "diff", theme="ansi_dark", background_color="default", word_wrap=True)
+
+
+def _section(title: str, body: RenderableType) -> list[RenderableType]:
+    """Return a titled part of the page."""
+    return [Text(f"\n{title}", style="bold"), Padding(body, (0, 0, 0, 2))]

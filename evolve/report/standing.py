@@ -1,0 +1,120 @@
+"""What came of each variant, and how the champion stands against the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from evolve.report.figures import gain_error
+from population.fitness import Fitness, probability_better
+from population.store import Population
+from population.variant import Direction, Failure, Measurement, State, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a variant so far.
+
+    Args:
+        state: ``scored``, ``failed``, ``pruned``, or ``waiting`` before its first burst has ended.
+        fitness: its estimate when it is scored.
+        failure: its last failure when it failed.
+    """
+
+    state: str
+    fitness: Fitness | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The champion against the seed; None where nothing is measured yet.
+
+    Args:
+        champion: who it is.
+        best: its fitness.
+        seed: the seed's fitness.
+        gain: by how much the champion is better.
+        error: standard error of the gain; NaN while the noise is unknown, None for the seed itself.
+        probability: P(champion truly better than seed); None while the seed is the champion.
+    """
+
+    champion: Variant | None
+    best: Fitness | None
+    seed: Fitness | None
+    gain: float | None
+    error: float | None
+    probability: float | None
+
+
+def direction(population: Population) -> Direction:
+    """Return which way the run's metric is better."""
+    return Direction(population.meta("direction") or "minimize")
+
+
+def metric(population: Population) -> str:
+    """Return the name of the run's metric."""
+    return str(population.meta("metric") or "score")
+
+
+def champion(population: Population) -> Variant | None:
+    """Return the champion, None before there is one."""
+    return population.variants.get(str(population.meta("champion")))
+
+
+def seed(population: Population) -> Variant | None:
+    """Return the seed: the first variant of all."""
+    return next(iter(population.variants.values()), None)
+
+
+def bursts(population: Population) -> Iterator[Measurement]:
+    """Yield every measurement of the run, variant by variant."""
+    for name in population.variants:
+        yield from population.measurements(name)
+
+
+def outcome(population: Population, name: str) -> Outcome:
+    """Say what came of a variant."""
+    fitness = population.fitness(name)
+    if fitness is not None:
+        return Outcome(State.SCORED.value, fitness)
+    measured = population.measurements(name)
+    failures = [m.failure for m in measured if m.failure is not None]
+    if failures:
+        return Outcome(State.FAILED.value, failure=failures[-1])
+    return Outcome(State.PRUNED.value if measured else "waiting")
+
+
+def gain_over(population: Population, name: str, parent: str) -> float | None:
+    """Return by how much a variant is better than another, None when either has no score."""
+    own, other = population.fitness(name), population.fitness(parent)
+    if own is None or other is None:
+        return None
+    return direction(population).gain(own.mean, over=other.mean)
+
+
+def standing(population: Population) -> Standing:
+    """Compare the champion with the seed."""
+    best_one, first = champion(population), seed(population)
+    best = population.fitness(best_one.id) if best_one else None
+    base = population.fitness(first.id) if first else None
+    if best_one is None or first is None or best is None or base is None:
+        return Standing(best_one, best, base, None, None, None)
+    way = direction(population)
+    better = None if best_one.id == first.id else probability_better(best, base, way)
+    return Standing(best_one, best, base, way.gain(best.mean, over=base.mean), gain_error(best, base), better)
+
+
+def standing_data(now: Standing) -> dict[str, Any]:
+    """Return the champion against the seed as plain data."""
+    return {
+        "champion": now.champion.id if now.champion else None,
+        "score": now.best.mean if now.best else None,
+        "standard_error": now.best.standard_error if now.best else None,
+        "n": now.best.n if now.best else 0,
+        "seed_score": now.seed.mean if now.seed else None,
+        "gain": now.gain,
+        "gain_error": now.error,
+        "probability": now.probability,
+    }

@@ -1,0 +1,352 @@
+"""How a run stands: budgets, bursts, operators, LLM calls, and the champion against the seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from evolve.budget import spent_on
+from evolve.progress import Budget
+from evolve.report import figures
+from evolve.report.standing import bursts, metric, outcome, standing, standing_data
+from evolve.report.untrusted import one_line
+from population.ledger import Call
+from population.store import Population
+from population.variant import Purpose
+
+UNITS = {"evaluations": "bursts", "hours": "h", "dollars": "$"}
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCount:
+    """What came of one operator with one model: ``tried`` proposals, of which some failed or improved."""
+
+    operator: str
+    model: str
+    tried: int
+    refused: int
+    failed: int
+    improved: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallCount:
+    """LLM calls of one model with one outcome; ``dollars`` leaves out those of unknown price."""
+
+    model: str
+    outcome: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    dollars: float
+    unpriced: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Everything counted in a run."""
+
+    purposes: Mapping[str, int]
+    states: Mapping[str, int]
+    failures: Mapping[str, int]
+    refusals: Mapping[str, int]
+    arms: Sequence[ArmCount]
+    calls: Sequence[CallCount]
+    dollars: float
+    unpriced: int
+    seconds: float
+
+    @property
+    def evaluations(self) -> int:
+        """Bursts of every purpose."""
+        return sum(self.purposes.values())
+
+    @property
+    def per_hour(self) -> float:
+        """Bursts per hour of search; NaN before the clock has run."""
+        return 3600 * self.evaluations / self.seconds if self.seconds > 0 else math.nan
+
+
+def count(population: Population) -> Counts:
+    """Count what is on record."""
+    measured = list(bursts(population))
+    failures = Counter(m.failure.kind.value for m in measured if m.failure)
+    kinds = Counter(str(e.data.get("kind")) for e in population.events if e.kind == "refusal")
+    dollars, unpriced = spent_on(population.calls)
+    purposes = Counter(m.purpose for m in measured)
+    return Counts(
+        {purpose.value: purposes[purpose] for purpose in Purpose},
+        dict(Counter(outcome(population, name).state for name in population.variants)),
+        dict(failures.most_common()),
+        dict(kinds.most_common()),
+        arm_counts(population),
+        call_counts(population.calls),
+        dollars,
+        unpriced,
+        float(population.meta("clock") or 0.0),
+    )
+
+
+def arm_counts(population: Population) -> list[ArmCount]:
+    """Count per operator and model; the most tried first."""
+    tried, refused, failed, improved = (Counter[tuple[str, str]]() for _ in range(4))
+    made = {name: (v.operator, v.model) for name, v in population.variants.items() if v.parents}
+    for name, arm in made.items():
+        tried[arm] += 1
+        failed[arm] += outcome(population, name).state == "failed"
+    better = {str(e.data.get("variant")) for e in population.events if e.data.get("improved")}
+    improved.update(made[name] for name in better if name in made)
+    for event in population.events:
+        if event.kind == "refusal":
+            arm = (str(event.data.get("operator", "")), str(event.data.get("model", "")))
+            tried[arm] += 1
+            refused[arm] += 1
+    order = sorted(tried, key=lambda arm: (-tried[arm], arm))
+    return [ArmCount(*arm, tried[arm], refused[arm], failed[arm], improved[arm]) for arm in order]
+
+
+def call_counts(calls: Iterable[Call]) -> list[CallCount]:
+    """Count LLM calls per model and outcome."""
+    groups: dict[tuple[str, str], list[Call]] = {}
+    for call in calls:
+        groups.setdefault((call.model, call.outcome), []).append(call)
+    return [
+        CallCount(
+            model,
+            came_to,
+            len(group),
+            sum(call.prompt_tokens for call in group),
+            sum(call.completion_tokens for call in group),
+            *spent_on(group),
+            sum(call.seconds for call in group),
+        )
+        for (model, came_to), group in sorted(groups.items(), key=lambda g: (g[0][0], g[0][1] != "ok", g[0]))
+    ]
+
+
+def budgets(population: Population, counts: Counts) -> list[Budget]:
+    """Return the budgets that are set, with their use."""
+    used = {
+        "evaluations": float(counts.evaluations),
+        "hours": counts.seconds / 3600,
+        "dollars": counts.dollars,
+    }
+    limits: Mapping[str, float | None] = population.meta("budgets") or {}
+    return [
+        Budget(name, used[name], float(limit), UNITS[name])
+        for name, limit in limits.items()
+        if limit is not None and name in used
+    ]
+
+
+def status(population: Population, running: bool) -> RenderableType:
+    """Show how a run stands.
+
+    Args:
+        population: the run.
+        running: whether a process searches in it now.
+    """
+    counts = count(population)
+    return Group(
+        _headline(population, running),
+        *_section("budgets", _budgets(population, counts)),
+        *_section("champion", _champion(population)),
+        *_section("bursts", _bursts(population, counts)),
+        *_section("operators", _arms(counts.arms)),
+        *_section("LLM calls", _calls(counts)),
+    )
+
+
+def status_data(population: Population, running: bool) -> dict[str, Any]:
+    """Return how a run stands as plain data."""
+    counts = count(population)
+    return {
+        "running": running,
+        "stopped": population.meta("stopped"),
+        "task": population.meta("task"),
+        "metric": metric(population),
+        "direction": population.meta("direction"),
+        "data": population.meta("data"),
+        "target": (population.meta("budgets") or {}).get("target"),
+        "budgets": [dataclasses.asdict(budget) for budget in budgets(population, counts)],
+        "seconds": counts.seconds,
+        "evaluations": {"total": counts.evaluations, **counts.purposes},
+        "bursts_per_hour": counts.per_hour,
+        "variants": {"total": len(population.variants), **counts.states},
+        "failures": dict(counts.failures),
+        "refusals": dict(counts.refusals),
+        "operators": [dataclasses.asdict(arm) for arm in counts.arms],
+        "calls": [dataclasses.asdict(calls) for calls in counts.calls],
+        "dollars": {"known": counts.dollars, "calls_of_unknown_price": counts.unpriced},
+        "noise": population.noise(),
+        **standing_data(standing(population)),
+    }
+
+
+def _headline(population: Population, running: bool) -> Text:
+    """Say whether the run goes on, or why it ended."""
+    text = Text("running now", style="bold green") if running else Text("not running", style="bold")
+    stopped = population.meta("stopped")
+    if not running:
+        text.append(f": {one_line(str(stopped))}" if stopped else ": it was interrupted", style="not bold")
+    task = one_line(str(population.meta("task") or ""))
+    return text.append(f"\n{task}", style="not bold dim") if task else text
+
+
+def _budgets(population: Population, counts: Counts) -> RenderableType:
+    """Return a bar for each budget, and the target."""
+    table = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        table.add_column(no_wrap=True)
+    for budget in budgets(population, counts):
+        table.add_row(budget.name, bar(budget), _used(budget))
+    target = (population.meta("budgets") or {}).get("target")
+    if target is not None:
+        table.add_row("target", "", f"{metric(population)} {target:g}")
+    if not table.row_count:
+        return Text(f"none: it runs until it is stopped; {figures.duration(counts.seconds)} so far")
+    return table
+
+
+def bar(budget: Budget) -> ProgressBar:
+    """Return a progress bar of fixed width."""
+    return ProgressBar(total=1.0, completed=budget.fraction, width=30, finished_style="bar.complete")
+
+
+def _used(budget: Budget) -> str:
+    """Say how much of a budget is used."""
+    used, limit = (figures.budget(budget.name, amount) for amount in (budget.used, budget.limit))
+    return f"{used} of {limit}"
+
+
+def _champion(population: Population) -> RenderableType:
+    """Compare the champion with the seed."""
+    now = standing(population)
+    decimals = figures.places(population.noise())
+    if now.champion is None or now.best is None:
+        return Text("none yet: no variant has a score")
+    table = Table.grid(padding=(0, 2))
+    table.add_row(
+        Text(f"★ {now.champion.id}", style="bold yellow"),
+        f"{figures.estimate(now.best, decimals)}  (n={now.best.n})",
+        Text(one_line(now.champion.hypothesis), overflow="ellipsis", no_wrap=True),
+    )
+    if now.seed is not None and now.probability is not None:
+        table.add_row("seed", f"{figures.estimate(now.seed, decimals)}  (n={now.seed.n})", "")
+        table.add_row("gain", gained(now.gain, now.error, decimals), sure(now.probability, now.error))
+    noise = population.noise()
+    said = "unknown yet: no source was measured twice"
+    table.add_row("noise", said if math.isnan(noise) else f"{noise:.{decimals}f} for one burst", "")
+    return table
+
+
+def gained(gain: float | None, error: float | None, decimals: int) -> Text:
+    """Return a gain with its error."""
+    if gain is None:
+        return Text("unknown")
+    text = Text(figures.gain(gain, decimals), style="green" if gain > 0 else "")
+    if error is not None and not math.isnan(error):
+        text.append(f" ± {figures.score(error, decimals)}")
+    return text
+
+
+def sure(probability: float, error: float | None) -> str:
+    """Say how sure it is that the champion is better than the seed."""
+    if error is None or math.isnan(error):
+        return "P(better) unknown while the noise is"
+    return f"P(better than the seed) {figures.probability(probability)}"
+
+
+def _bursts(population: Population, counts: Counts) -> RenderableType:
+    """Count bursts, variants, failures and refusals."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    rate = "" if math.isnan(counts.per_hour) else f"; {counts.per_hour:,.0f} per hour"
+    table.add_row("bursts", f"{counts.evaluations}: {_listed(counts.purposes)}{rate}")
+    table.add_row("variants", f"{len(population.variants)}: {_listed(counts.states)}")
+    table.add_row("failed bursts", Text(_total(counts.failures), style="red" if counts.failures else ""))
+    table.add_row("refusals", _total(counts.refusals))
+    return table
+
+
+def _total(counts: Mapping[str, int]) -> str:
+    """Write a sum and its parts."""
+    return f"{sum(counts.values())}: {_listed(counts)}" if counts else "none"
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    """Write counts in a row."""
+    return ", ".join(f"{n} {one_line(name)}" for name, n in counts.items() if n) or "none"
+
+
+def _arms(arms: Sequence[ArmCount]) -> RenderableType:
+    """Return the operators and models with what came of them."""
+    if not arms:
+        return Text("none used yet")
+    table = _columns(("operator", "model"), ("tried", "refused", "failed", "improved", "share"))
+    for arm in arms:
+        share = figures.share(arm.improved, arm.tried)
+        table.add_row(
+            Text(one_line(arm.operator)),
+            _model(arm.model),
+            *map(str, (arm.tried, arm.refused, arm.failed, arm.improved)),
+            Text(share, style="green" if arm.improved else "dim"),
+        )
+    return table
+
+
+def _calls(counts: Counts) -> RenderableType:
+    """Return the LLM calls by model and outcome."""
+    if not counts.calls:
+        return Text("none")
+    table = _columns(("model", "outcome"), ("calls", "prompt", "reply", "s/call", "dollars"))
+    for row in counts.calls:
+        table.add_row(
+            _model(row.model),
+            Text(one_line(row.outcome), style="" if row.outcome == "ok" else "yellow"),
+            str(row.calls),
+            figures.tokens(row.prompt_tokens),
+            figures.tokens(row.completion_tokens),
+            f"{row.seconds / row.calls:.1f}",
+            _price(row),
+        )
+    return Group(table, Text(f"together: {figures.dollars(counts.dollars, counts.unpriced)}", style="dim"))
+
+
+def _price(row: CallCount) -> str:
+    """Write what calls cost, as far as that is known."""
+    if row.unpriced == row.calls:
+        return "unknown"
+    return figures.dollars(row.dollars, 0) + (f" + {row.unpriced} unknown" if row.unpriced else "")
+
+
+def _model(name: str) -> Text:
+    """Return a model's name, which gives way when there is no room."""
+    return Text(one_line(name) or "–", overflow="ellipsis", no_wrap=True)  # noqa: RUF001
+
+
+def _columns(left: Iterable[str], right: Iterable[str]) -> Table:
+    """Return a table with names on the left and numbers on the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for heading in left:
+        table.add_column(heading, no_wrap=heading != "model")
+    for heading in right:
+        table.add_column(heading, no_wrap=True, justify="right")
+    return table
+
+
+def _section(title: str, body: RenderableType) -> list[RenderableType]:
+    """Return a titled part."""
+    return [Text(f"\n{title}", style="bold"), Padding(body, (0, 0, 0, 2))]

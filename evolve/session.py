@@ -1,0 +1,341 @@
+"""One session of a run: the folder made or opened, everything wired once, searched, and taken down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evolve import admission
+from evolve import settings as settings_module
+from evolve.breeding import Breeder, Briefing, Choosing
+from evolve.budget import Limits
+from evolve.bursts import process
+from evolve.bursts.executor import LocalExecutor, Plan
+from evolve.errors import EngineFault, InputError
+from evolve.folding import SEED
+from evolve.measuring import Brake, Meter
+from evolve.policy import Policy
+from evolve.preparing import Prepared
+from evolve.report.live import Display
+from evolve.search import Search
+from evolve.settings import Settings
+from evolve.tuning import Studies
+from operators.crossover import Crossover
+from operators.llm import LiteLLM
+from operators.local import LocalModelError, LocalServer
+from operators.mutate import Mutate
+from operators.portfolio import Arm, Portfolio, arms_of
+from operators.proposal import Operator
+from operators.repair import Repair
+from operators.syntactic import Recombine, Syntactic
+from population.errors import PopulationError
+from population.islands import Islands
+from population.lock import holder
+from population.store import LOCK, Population
+from population.variant import Variant
+
+_PROMPTED = {kind.name: kind.forms for kind in (Mutate, Crossover, Repair)}
+_PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1
+INTERRUPTED = "interrupted"
+_REFRESH = 0.25  # seconds between two pictures of the search
+_WATCH = 2.0  # seconds between two looks at the local LLM server
+
+
+def create(folder: Path, prepared: Prepared) -> None:
+    """Make a run folder that holds the settings and the seed variant; nothing stays if that fails.
+
+    Raises:
+        InputError: the folder exists, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise InputError(
+            f"{folder} exists; go on with it by `python -m evolve resume {folder}`, or name another"
+        ) from None
+    except OSError as error:
+        raise InputError(f"cannot make the run folder {folder}: {error.strerror}") from error
+    try:
+        (folder / settings_module.FILE).write_text(settings_module.dump(prepared.settings), encoding="utf-8")
+        (folder / "seed.py").write_text(prepared.seed, encoding="utf-8")
+        if prepared.directions:
+            (folder / "program.md").write_text(prepared.directions, encoding="utf-8")
+        with Population.create(folder) as population:
+            _found(population, prepared)
+    except (OSError, PopulationError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputError(f"cannot start a run in {folder}: {error}") from error
+
+
+def _found(population: Population, prepared: Prepared) -> None:
+    """Put the seed variant and what the run is about on record."""
+    task, chosen = prepared.task, prepared.settings
+    digest = population.keep_source(prepared.seed)
+    seed = Variant(
+        id=SEED,
+        digest=digest,
+        proposed=digest,
+        fingerprint=admission.mark(prepared.seed),
+        parents=(),
+        operator="seed",
+        hypothesis="the seed",
+        island=0,
+        generation=0,
+    )
+    limits = asdict(_limits(chosen))
+    population.commit(
+        seed,
+        meta={
+            "metric": task.metric,
+            "direction": task.direction.value,
+            "task": task.describe().partition("\n")[0],
+            "data": task.fingerprint(),
+            "budgets": {name: value for name, value in limits.items() if value is not None},
+        },
+    )
+
+
+async def run(folder: Path, prepared: Prepared, display: Display) -> str:
+    """Search in a run folder until a budget is used or somebody stops it; return the reason.
+
+    Raises:
+        InputError: the run was made on other data, is in use, or its seed fails.
+        EngineFault: the search could not go on.
+    """
+    process.set_dumpable(False)  # this process may hold keys
+    brake = Brake()
+    async with AsyncExitStack() as stack:
+        population = stack.enter_context(Population.open(folder, write=True))
+        _check_data(population, prepared, folder)
+        search = await _wired(folder, prepared, population, brake, display, stack)
+        search.tell("started", _greeting(prepared), stopped=None)
+        if population.torn:
+            search.tell("torn", population.torn)
+        reason = await _supervised(search, brake, prepared, display, folder)
+        search.tell("stopped", reason, stopped=reason)
+        return reason
+
+
+def _check_data(population: Population, prepared: Prepared, folder: Path) -> None:
+    """Refuse to go on with other data: scores would no longer compare."""
+    was, now = population.meta("data"), prepared.task.fingerprint()
+    if was != now:
+        where = prepared.settings.data or "Python's own library sources"
+        raise InputError(
+            f"{folder} was started on other data: its content hash was {was[:12]}, that of {where} is "
+            f"{now[:12]}; go on with the same data, or start a new run"
+        )
+
+
+async def _wired(
+    folder: Path,
+    prepared: Prepared,
+    population: Population,
+    brake: Brake,
+    display: Display,
+    stack: AsyncExitStack,
+) -> Search:
+    """Put a search together; what it opens is closed by ``stack``."""
+    settings, task = prepared.settings, prepared.task
+    executor = LocalExecutor(plan(folder, prepared))
+    stack.push_async_callback(executor.close)
+    chat, _ = await asyncio.gather(_chat(folder, prepared, population, stack), executor.start())
+    operators = _operators(chat)
+    breeder = Breeder(
+        population,
+        Islands(settings.islands, settings.migrate_every),
+        operators,
+        Portfolio(arms_of(_PROMPTED, _PLAIN, prepared.choice.models)),
+        Choosing(settings.tournament, settings.pressure, _number(settings.seed)),
+        Briefing(_described(prepared), task.metric, task.direction, prepared.directions),
+    )
+    first = _number(settings.seed)
+    meter = Meter(executor, brake, lambda number: first + number)
+    studies = Studies(folder / "studies", task.direction)
+    return Search(_policy(prepared), population, breeder, meter, studies, brake, display.event)
+
+
+def plan(folder: Path, prepared: Prepared) -> Plan:
+    """Say how every burst of the run is run; the train split is laid down for the zygote."""
+    settings, task = prepared.settings, prepared.task
+    train_file = folder / "data" / "train.bin"
+    train_file.parent.mkdir(exist_ok=True)
+    train_file.write_bytes(task.train_bytes().tobytes())
+    scratch = folder / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)  # of a session that was killed
+    return Plan(
+        task=task.to_spec(),
+        entry=task.entry,
+        train_file=train_file,
+        scratch=scratch,
+        logs=folder / "logs",
+        devices=prepared.devices,
+        seconds=float(settings.burst or 0.0),
+        tokens=settings.burst_tokens,
+        context=task.settings.context,
+        vocab_size=task.vocab_size,
+        memory_bytes=_number(settings.memory_mb) << 20,
+    )
+
+
+async def _chat(
+    folder: Path, prepared: Prepared, population: Population, stack: AsyncExitStack
+) -> LiteLLM | None:
+    """Open the way to the models, None when there are none; the embedded one is started here."""
+    settings, choice = prepared.settings, prepared.choice
+    if not choice.models:
+        return None
+    local_base = None
+    if choice.local:
+        log = folder / "logs" / "llm.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            server = await LocalServer.start(settings.llm_threads, settings.llm_nice, log)
+        except LocalModelError as error:
+            raise EngineFault(str(error)) from error
+        await stack.enter_async_context(server)
+        await stack.enter_async_context(_kept_alive(server))
+        local_base = server.api_base
+    chat = LiteLLM(
+        choice.models,
+        transcripts=folder / "transcripts",
+        record=population.commit,
+        api_base=choice.api_base,
+        local_base=local_base,
+        timeout=settings.llm_timeout,
+        parallel=settings.llm_parallel,
+        prices=settings.prices,
+        seed=_number(settings.seed),
+    )
+    stack.push_async_callback(chat.aclose)
+    return chat
+
+
+@asynccontextmanager
+async def _kept_alive(server: LocalServer) -> AsyncIterator[None]:
+    """Restart the local server whenever it has died."""
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(_WATCH)
+            if not server.alive():
+                with contextlib.suppress(LocalModelError):  # then once more in a moment
+                    await server.restart()
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _operators(chat: LiteLLM | None) -> dict[Arm, Operator]:
+    """Return one operator for each arm: those that ask no model, and for each model those that it can do."""
+    operators: dict[Arm, Operator] = {Arm(Syntactic.name): Syntactic(), Arm(Recombine.name): Recombine()}
+    if chat is None:
+        return operators
+    for model in chat.models:
+        for kind in (Mutate, Crossover, Repair):
+            if model.form in kind.forms:
+                operators[Arm(kind.name, model.name)] = kind(chat, model)
+    return operators
+
+
+def _policy(prepared: Prepared) -> Policy:
+    """Return the numbers that the loop decides by."""
+    settings = prepared.settings
+    return Policy(
+        direction=prepared.task.direction,
+        limits=_limits(settings),
+        entry=prepared.task.entry,
+        ahead=_number(settings.ahead),
+        asking=1 if prepared.choice.local else settings.llm_parallel,
+        ordered=settings.burst_tokens is not None,
+        trials=settings.trials,
+        seed_replicates=settings.seed_replicates,
+        replicates=settings.replicates,
+        confidence=settings.confidence,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.evaluations, settings.hours, settings.dollars, settings.target)
+
+
+def _described(prepared: Prepared) -> str:
+    """Describe the task to a model, with the budget of a burst."""
+    settings = prepared.settings
+    where = "one CPU thread" if settings.device == "cpu" else "one GPU"
+    budget = f"{settings.burst:g} seconds of wall clock"
+    if settings.burst_tokens is not None:
+        budget = f"{settings.burst_tokens} tokens"
+    return f"{prepared.task.describe()}\nBudget of a burst: {budget} on {where}."
+
+
+def _greeting(prepared: Prepared) -> str:
+    """Say in one line what is about to happen: which model and why, and where bursts run."""
+    settings = prepared.settings
+    burst = f"{settings.burst:g} s" if settings.burst_tokens is None else f"{settings.burst_tokens} tokens"
+    slots = f"{len(prepared.devices)} {settings.device} slot{'s' * (len(prepared.devices) > 1)}"
+    return f"LLM: {prepared.choice.why}. Bursts of {burst} on {slots}; seed {settings.seed}."
+
+
+def _number(value: int | None) -> int:
+    """Return a setting that ``prepare`` has filled in."""
+    assert value is not None
+    return value
+
+
+async def _supervised(
+    search: Search, brake: Brake, prepared: Prepared, display: Display, folder: Path
+) -> str:
+    """Run the search to its end, whoever asks for it: a budget, Ctrl-C once, or Ctrl-C twice."""
+    loop = asyncio.get_running_loop()
+    work = asyncio.ensure_future(search.run())
+
+    def interrupted() -> None:
+        if brake.on:
+            work.cancel()
+            return
+        brake.pull(INTERRUPTED)
+        loop.call_later(prepared.settings.grace, work.cancel)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted)
+    try:
+        while not work.done():
+            display.update(search.snapshot(str(folder), prepared.task.metric))
+            await asyncio.wait({work}, timeout=_REFRESH)
+        return work.result()
+    except asyncio.CancelledError:
+        return INTERRUPTED
+    finally:
+        display.update(search.snapshot(str(folder), prepared.task.metric))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def settings_of(folder: Path, budgets: Mapping[str, Any]) -> Settings:
+    """Return the settings that a run was started with, with budgets raised.
+
+    Raises:
+        InputError: the folder's settings cannot be read.
+    """
+    saved = settings_module.load(folder / settings_module.FILE, budgets)
+    program = folder / "program.md"
+    return saved.model_copy(
+        update={"seed_file": folder / "seed.py", "program": program if program.exists() else None}
+    )
+
+
+def is_running(folder: Path) -> bool:
+    """Say whether a search writes to this run now."""
+    return holder(folder / LOCK) is not None

@@ -1,0 +1,138 @@
+"""The settings of a run: one frozen model for ``evolve.toml`` and the command line's flags."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from evolve.errors import InputError
+
+FILE = "evolve.toml"
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Everything that a person can set. A flag wins over the file; None means: chosen at the start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # what is searched
+    seed_file: Path = Field(Path("train.py"), description="the seed variant")
+    data: Path | None = Field(None, description="text file or folder; default: Python's own library sources")
+    program: Path | None = Field(None, description="directions for the LLM, in your own words")
+    context: Annotated[int, Field(ge=8)] | None = Field(None, description="bytes that the model sees at once")
+    windows: Count | None = Field(None, description="validation windows that a score is read from")
+
+    # bursts
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where bursts run")
+    burst: Positive | None = Field(None, description="seconds of training in a burst; 20 on CPU, 300 on CUDA")
+    burst_tokens: Count | None = Field(None, description="tokens of training in a burst, instead of seconds")
+    slots: Count | None = Field(None, description="bursts at once; default: cores, or GPUs")
+    memory_mb: Count | None = Field(
+        None, description="memory of one burst; default: 80 % of RAM over the slots"
+    )
+
+    # budgets
+    evaluations: Count | None = Field(None, description="stop after so many bursts")
+    hours: Positive | None = Field(None, description="stop after so many hours")
+    dollars: Positive | None = Field(None, description="stop after so many dollars of LLM calls")
+    target: float | None = Field(None, description="stop when the champion's score is this good")
+    grace: Annotated[float, Field(ge=0)] = Field(
+        30.0, description="seconds that Ctrl-C leaves running bursts"
+    )
+
+    # models
+    models: tuple[str, ...] = Field((), description="litellm model names, each with an optional :weight")
+    api_base: str | None = Field(None, description="address of an OpenAI-compatible server")
+    reply: Literal["auto", "diff", "whole", "json"] = Field("auto", description="form of the LLM's replies")
+    prices: Mapping[str, tuple[float, float]] = Field(
+        {}, description="dollars per million prompt and completion tokens, by model"
+    )
+    llm_timeout: Positive = Field(180.0, description="seconds for one LLM request")
+    llm_parallel: Count = Field(4, description="LLM calls at once")
+    llm_threads: Count = Field(1, description="threads of the local LLM")
+    llm_nice: Annotated[int, Field(ge=0, le=19)] = Field(10, description="niceness of the local LLM")
+
+    # search
+    seed: Annotated[int, Field(ge=0)] | None = Field(None, description="seed of every choice")
+    trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
+    islands: Count = Field(2, description="independent lineages")
+    migrate_every: Annotated[int, Field(ge=0)] = Field(0, description="children between migrations; 0: never")
+    tournament: Count = Field(4, description="variants in a tournament")
+    pressure: Annotated[float, Field(gt=0.5, le=1)] = Field(0.9, description="chance that its best one wins")
+    ahead: Count | None = Field(None, description="candidates under way at once; default: 2 * slots + 2")
+    seed_replicates: Count = Field(3, description="bursts of the seed variant that measure the noise")
+    replicates: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.2, description="share of bursts that may re-measure contenders"
+    )
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        0.95, description="P(better than the champion) that a new champion needs"
+    )
+
+
+def load(file: Path | None, flags: Mapping[str, Any]) -> Settings:
+    """Put the file's settings and the flags together; flags win.
+
+    Raises:
+        InputError: the file cannot be read, or a setting is unknown or out of range.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        values = _read(file)
+    given = {name: value for name, value in flags.items() if value is not None and value != ()}
+    where = {name: str(file) for name in values} | {name: "--" + name.replace("_", "-") for name in given}
+    try:
+        return Settings(**(values | given))
+    except ValidationError as error:
+        raise InputError(_sentence(error, where)) from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Read a TOML file; paths in it are relative to its folder."""
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the settings file {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} is not valid TOML: {error}") from error
+    for name in ("seed_file", "data", "program"):
+        if isinstance(values.get(name), str):
+            values[name] = file.parent / values[name]
+    return values
+
+
+def _sentence(error: ValidationError, where: Mapping[str, str]) -> str:
+    """Say the first thing wrong in one sentence."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else "the settings"
+    source = where.get(name, name)
+    if first["type"] == "extra_forbidden":
+        return f"{source}: there is no setting {name!r}; the README lists them all"
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{source}: {name} = {first['input']!r}: {message}"
+
+
+def dump(settings: Settings) -> str:
+    """Return the settings as TOML; what was not set stands as a comment."""
+    lines = []
+    for name, field in Settings.model_fields.items():
+        value = settings.model_dump(mode="json")[name]
+        text = f"# {name} =" if value is None else f"{name} = {_toml(value)}"
+        lines.append(f"{text:<40} # {field.description}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """Write a JSON-like value as TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)

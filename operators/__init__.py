@@ -1,0 +1,1 @@
+"""How a child is made from its parents. May import population, never evolve."""

@@ -1,0 +1,81 @@
+"""The seam to a language model: what an operator asks, and the three things that come back."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.random import Generator
+
+
+class ReplyForm(enum.StrEnum):
+    """How a model is asked to write its edit."""
+
+    DIFF = "diff"  # SEARCH/REPLACE blocks
+    WHOLE = "whole"  # the whole file in one code fence
+    JSON = "json"  # a choice bound by a JSON schema, for small models
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that may be asked.
+
+    Args:
+        name: in litellm's spelling, such as ``openai/gpt-x`` or ``local/smollm2``.
+        weight: its share among the models, relative to the others'.
+        form: how it is asked to write its edit.
+        small: it gets short prompts.
+    """
+
+    name: str
+    weight: float
+    form: ReplyForm
+    small: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What an operator asks.
+
+    Args:
+        messages: ``(role, content)`` pairs; the parts that never change come first, so that a server
+            can cache them.
+        operator: name of the operator that asks, for the transcript.
+        form: the form of the reply.
+        schema: JSON schema of the reply for ``ReplyForm.JSON``, else None.
+        temperature: sampling temperature.
+    """
+
+    messages: tuple[tuple[str, str], ...]
+    operator: str
+    form: ReplyForm
+    schema: Mapping[str, Any] | None = None
+    temperature: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model wrote."""
+
+    text: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The model could not be asked or did not answer; why, in one sentence."""
+
+    reason: str
+    model: str
+
+
+class Chat(Protocol):
+    """Whoever can be asked. A model that does not answer is data (``Silence``), not an exception."""
+
+    def pick(self, rng: Generator) -> Model:
+        """Choose a model by weight."""
+
+    async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
+        """Ask ``model`` and return what it wrote, or why it wrote nothing."""

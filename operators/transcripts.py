@@ -1,0 +1,73 @@
+"""Each exchange with a model as one file, whole, and without a key in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET")
+SHORTEST_SECRET = 6  # a shorter value is a switch such as "1" or "true", and stands in any text
+HIDDEN = "[hidden]"
+
+_KEY_SHAPES = re.compile(
+    r"\b(?:sk-|gsk_|xai-|pplx-|hf_|ghp_|AIza)[A-Za-z0-9_\-*.]{8,}"
+    r"|(?<=://)[^/@\s]+(?=@)"  # user:password@ in an address
+    r"|(?<=Bearer )\S{8,}"
+)
+
+
+def scrub(text: str, environment: Mapping[str, str]) -> str:
+    """Return ``text`` without the values of secret variables and without whatever looks like a key."""
+    for value in secrets_of(environment):
+        text = text.replace(value, HIDDEN)
+    return _KEY_SHAPES.sub(HIDDEN, text)
+
+
+def secrets_of(environment: Mapping[str, str]) -> list[str]:
+    """List the values of variables named as secrets, longest first."""
+    values = {v for k, v in environment.items() if k.endswith(SECRET_NAMES) and len(v) >= SHORTEST_SECRET}
+    return sorted(values, key=len, reverse=True)
+
+
+def scrubbed(value: Any, environment: Mapping[str, str]) -> Any:
+    """Return plain JSON with each string in it scrubbed."""
+    if isinstance(value, str):
+        return scrub(value, environment)
+    if isinstance(value, Mapping):
+        return {scrub(str(k), environment): scrubbed(v, environment) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [scrubbed(part, environment) for part in value]
+    return value
+
+
+def write_transcript(
+    folder: Path, name: str, exchange: Mapping[str, Any], environment: Mapping[str, str]
+) -> None:
+    """Write ``exchange`` as ``folder/name``, readable by its owner only; whole or not at all.
+
+    Args:
+        folder: made when missing.
+        name: file name.
+        exchange: plain JSON; scrubbed here, on its way to the disk.
+        environment: variables whose secrets must not be written.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    text = json.dumps(scrubbed(exchange, environment), indent=1, ensure_ascii=False)
+    handle, draft = tempfile.mkstemp(dir=folder, prefix=".draft-")  # made with mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(folder / name)
+    except OSError:
+        Path(draft).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,58 @@
+"""What can go wrong with a stored population; each says one sentence that names the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class PopulationError(Exception):
+    """A population cannot be read or written.
+
+    ::
+
+        PopulationError
+        ├── NotARun        there is no population in the folder
+        ├── AlreadyExists  there is one already
+        ├── Locked         another process writes it
+        ├── ReadOnly       it was opened for reading, or closed
+        ├── Corrupt        what is stored is not what was written
+        └── StoreFull      the disk took nothing more; what was recorded before is safe
+    """
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(path, message)
+        self.path = path
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class NotARun(PopulationError):
+    """There is no population in the folder."""
+
+
+class AlreadyExists(PopulationError):
+    """There is a population in the folder already."""
+
+
+class Locked(PopulationError):
+    """Another process writes the population; ``pid`` is its id, None when it cannot be told."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        who = "another process" if pid is None else f"process {pid}"
+        super().__init__(path, f"{who} is writing this population")
+        self.args = (path, pid)
+        self.pid = pid
+
+
+class ReadOnly(PopulationError):
+    """The population was opened for reading, or has been closed."""
+
+
+class Corrupt(PopulationError):
+    """What is stored is not what was written."""
+
+
+class StoreFull(PopulationError):
+    """The disk did not take a record, and nothing of it was kept; earlier records are safe."""

@@ -1,0 +1,156 @@
+"""What is known of one train.py: who it is, how it failed, what was measured."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Value = int | float | str
+"""A tunable's value, as it stands in the source."""
+
+
+class Direction(enum.StrEnum):
+    """Which way the metric is better."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+    def key(self, score: float) -> float:
+        """Return a number that is smaller for better scores."""
+        return score if self is Direction.MINIMIZE else -score
+
+    def gain(self, score: float, over: float) -> float:
+        """Return by how much ``score`` is better than ``over`` (negative when worse)."""
+        return self.key(over) - self.key(score)
+
+
+class FailureKind(enum.StrEnum):
+    """Why a variant has no score."""
+
+    SYNTAX = "syntax"
+    CONTRACT = "contract"
+    EXCEPTION = "exception"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    KILLED = "killed"
+    NONFINITE = "nonfinite"
+    NONCAUSAL = "noncausal"
+    STATEFUL = "stateful"
+
+    @property
+    def repeats(self) -> bool:
+        """Say whether the same source would fail the same way again, so that a retry is waste."""
+        return self is not FailureKind.KILLED
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A variant's failure, as data: a kind, one sentence, and the last lines of its traceback."""
+
+    kind: FailureKind
+    message: str
+    traceback: str = ""
+
+
+class State(enum.StrEnum):
+    """What a burst came to."""
+
+    SCORED = "scored"
+    FAILED = "failed"
+    PRUNED = "pruned"
+
+
+class Purpose(enum.StrEnum):
+    """What a burst was spent on."""
+
+    FIRST = "first"
+    TRIAL = "trial"
+    REPLICATE = "replicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One burst of one exact source, and what the scorer said of it.
+
+    This is the gate for scores: a score is a finite number, and stands beside no failure.
+
+    Args:
+        variant: id of the variant measured.
+        digest: content hash of the exact source that ran.
+        seed: seed given to the burst.
+        purpose: what the burst was spent on.
+        score: the metric, or None when the burst failed or was pruned.
+        failure: why there is no score; None for a scored or a pruned burst.
+        seconds: wall-clock seconds of the whole burst, start to last answer.
+        train_seconds: wall-clock seconds between the first line of ``train`` and its return.
+        tokens: tokens that the variant says it trained on (its own word; not used for the score).
+        curve: ``(progress, loss)`` pairs that the variant reported, progress in 0..1.
+        values: the tunables' values in that source.
+        trial: number of the Optuna trial, when the burst was one.
+        device: where it ran, such as ``cpu`` or ``cuda:0``.
+
+    Raises:
+        ValueError: the score is not finite, or stands beside a failure.
+    """
+
+    variant: str
+    digest: str
+    seed: int
+    purpose: Purpose
+    score: float | None
+    failure: Failure | None
+    seconds: float
+    train_seconds: float = 0.0
+    tokens: int = 0
+    curve: tuple[tuple[float, float], ...] = ()
+    values: Mapping[str, Value] = field(default_factory=dict)
+    trial: int | None = None
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.score is not None and not math.isfinite(self.score):
+            raise ValueError(f"a score must be a finite number, got {self.score}")
+        if self.score is not None and self.failure is not None:
+            raise ValueError(f"a failed burst has no score, got {self.score} beside {self.failure.kind}")
+
+    @property
+    def state(self) -> State:
+        """Say what the burst came to."""
+        if self.failure is not None:
+            return State.FAILED
+        return State.PRUNED if self.score is None else State.SCORED
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One train.py in the population; its text lies beside the store under ``digest``.
+
+    Args:
+        id: short name, ``v0`` for the seed, then counted up in the order of proposal.
+        digest: content hash of the source it stands for now.
+        proposed: content hash of the source as proposed; differs from ``digest`` once tuned.
+        fingerprint: hash of the normalised source as proposed (see ``genome.fingerprint``).
+        parents: ids of the variants it was made from; empty for the seed.
+        operator: name of the operator that made it, ``seed`` for the seed.
+        hypothesis: the idea in one line.
+        island: number of the island it was born on.
+        generation: 0 for the seed, else one more than its youngest parent's.
+        model: the LLM that wrote it; empty when none did.
+        tuned: values that Optuna found better and that were written into the source.
+        created: unix time of its admission, seconds.
+    """
+
+    id: str
+    digest: str
+    proposed: str
+    fingerprint: str
+    parents: tuple[str, ...]
+    operator: str
+    hypothesis: str
+    island: int
+    generation: int
+    model: str = ""
+    tuned: Mapping[str, Value] = field(default_factory=dict)
+    created: float = 0.0
