@@ -63,8 +63,8 @@ def start(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         console.print(
             "Evolve a train.py while you sleep. To begin:\n\n"
-            "  [bold]python -m evolve doctor[/]                  what this machine offers, which LLM is used\n"
-            "  [bold]python -m evolve run train.py --hours 8[/]  search; Ctrl-C stops it, nothing is lost\n"
+            "  [bold]python -m evolve doctor[/]                  what this machine offers\n"
+            "  [bold]python -m evolve run train.py --hours 8[/]  search; Ctrl-C stops, nothing is lost\n"
             "  [bold]python -m evolve --help[/]                  every command\n",
             highlight=False,
         )
@@ -208,7 +208,7 @@ def best(
 def doctor(as_json: Json = False) -> None:
     """Look at what this machine offers, and what is missing."""
     findings = doctor_module.examine()
-    _print(as_json, lambda: doctor_module.data(findings), lambda: doctor_module.table(findings))
+    _print(as_json, lambda: doctor_module.doctor_data(findings), lambda: doctor_module.doctor(findings))
     raise typer.Exit(doctor_module.exit_code(findings))
 
 

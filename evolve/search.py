@@ -310,11 +310,6 @@ class Search:
         dollars, _ = budget.spent_on(self._population.calls)
         return Spent(self._counts.evaluations, self._elapsed(), dollars, len(self._population.calls))
 
-    def tell(self, kind: str, text: str, **meta: object) -> None:
-        """Put an event of the session on record, with further values for the population's meta."""
-        self._population.set_meta(**meta)
-        self._folding.event(kind, text, {"clock": round(self._elapsed(), 1)})
-
     def snapshot(self, run: str, metric: str) -> Snapshot:
         """Return a picture of the search as it stands now."""
         dollars, unpriced = budget.spent_on(self._population.calls)

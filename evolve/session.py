@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
@@ -37,6 +38,7 @@ from operators.repair import Repair
 from operators.syntactic import Recombine, Syntactic
 from population.errors import PopulationError
 from population.islands import Islands
+from population.ledger import Event
 from population.lock import holder
 from population.store import LOCK, Population
 from population.variant import Variant
@@ -114,12 +116,18 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
     async with AsyncExitStack() as stack:
         population = stack.enter_context(Population.open(folder, write=True))
         _check_data(population, prepared, folder)
-        search = await _wired(folder, prepared, population, brake, display, stack)
-        search.tell("started", _greeting(prepared), stopped=None)
+
+        def tell(kind: str, text: str, **meta: object) -> None:
+            event = Event(kind, text, round(time.time(), 3))
+            population.commit(event, meta=meta)
+            display.event(event)
+
+        tell("started", _greeting(prepared), stopped=None)
         if population.torn:
-            search.tell("torn", population.torn)
+            tell("torn", population.torn)
+        search = await _wired(folder, prepared, population, brake, display, stack)
         reason = await _supervised(search, brake, prepared, display, folder)
-        search.tell("stopped", reason, stopped=reason)
+        tell("stopped", reason, stopped=reason)
         return reason
 
 

@@ -24,8 +24,12 @@ class Fitness:
 
 
 def scores_of(measurements: Iterable[Measurement], digest: str) -> list[float]:
-    """Return the scores measured for exactly this source, in order."""
-    return [m.score for m in measurements if m.score is not None and m.digest == digest]
+    """Return the scores measured for exactly this source, in order, the first under each seed."""
+    scores: dict[int, float] = {}
+    for m in measurements:
+        if m.score is not None and m.digest == digest:
+            scores.setdefault(m.seed, m.score)
+    return list(scores.values())
 
 
 def pooled_noise(groups: Iterable[Sequence[float]]) -> float:

@@ -15,7 +15,7 @@ class Call:
         model: the model asked, in litellm's spelling.
         operator: the operator that asked.
         outcome: ``ok``, or what went wrong in one word (``timeout``, ``rate-limit``, ``server``,
-            ``connection``, ``bad-request``, ``auth``, ``malformed``).
+            ``connection``, ``bad-request``, ``auth``, ``malformed``, ``resting``, ``cancelled``).
         prompt_tokens: tokens sent.
         completion_tokens: tokens received.
         dollars: price of the call; None when no price is known for the model.

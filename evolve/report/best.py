@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from evolve.errors import EvolveError
 from evolve.report import figures
 from evolve.report.standing import champion, metric, standing, standing_data
+from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
 from population.store import Population
 from population.variant import Variant
@@ -27,19 +29,19 @@ def best(population: Population) -> tuple[Variant, str]:
     return variant, population.source(variant.digest)
 
 
-def best_line(population: Population) -> Text:
+def best_line(population: Population) -> RenderableType:
     """Return one line on the champion: its score, its gain over the seed, its hypothesis."""
     now = standing(population)
     decimals = figures.places(population.noise())
     text = Text(no_wrap=True, overflow="ellipsis")
     if now.champion is None:
-        return text.append("no champion yet: no variant has a score")
+        return Text("no champion yet: no variant has a score")
     text.append(f"★ {now.champion.id}", style="bold yellow")
     if now.best is not None:
         text.append(f"  {one_line(metric(population))} {figures.estimate(now.best, decimals)}")
     if now.gain is not None and now.probability is not None:
         text.append(f"  {figures.gain(now.gain, decimals)} over the seed", style="green")
-    return text.append(f"  {one_line(now.champion.hypothesis)}")
+    return Group(text.append(f"  {one_line(now.champion.hypothesis)}"))  # a bare text would be wrapped
 
 
 def best_data(population: Population) -> dict[str, Any]:
@@ -49,8 +51,9 @@ def best_data(population: Population) -> dict[str, Any]:
         EvolveError: nothing has a score yet.
     """
     variant, source = best(population)
-    return {
+    data: dict[str, Any] = {
         **standing_data(standing(population)),
         "variant": dataclasses.asdict(variant),
         "source": source,
     }
+    return plain_dict(data)

@@ -99,7 +99,7 @@ def _measured(event: Event, known: Idea | None) -> Idea:
     gain = event.data.get("gain")
     if isinstance(gain, float):
         said += f", {figures.gain(gain, 4)}"
-    if event.data.get("improved"):
+    if event.data.get("improved") and idea.operator != "seed":
         return replace(idea, outcome=said, style="bold green")
     failure = event.data.get("failure")
     if failure or (not said[:1].isdigit() and not said.startswith("-")):

@@ -16,6 +16,7 @@ from evolve.budget import spent_on
 from evolve.report import figures
 from evolve.report.standing import Standing, bursts, gain_over, metric, outcome, standing, standing_data
 from evolve.report.status import gained, sure
+from evolve.report.terminal import plain_dict
 from evolve.report.tree import gain_text, result
 from evolve.report.untrusted import one_line
 from population.lineage import descent
@@ -44,7 +45,7 @@ def final(population: Population, run: Path) -> RenderableType:
 def final_data(population: Population) -> dict[str, Any]:
     """Return what a search came to as plain data; no clock times, so that equal runs compare equal."""
     dollars, unpriced = spent_on(population.calls)
-    return {
+    data: dict[str, Any] = {
         **standing_data(standing(population)),
         "metric": metric(population),
         "direction": population.meta("direction"),
@@ -54,6 +55,7 @@ def final_data(population: Population) -> dict[str, Any]:
         "calls_of_unknown_price": unpriced,
         "reason": population.meta("stopped"),
     }
+    return plain_dict(data)
 
 
 def _variant_data(population: Population, name: str) -> dict[str, Any]:
@@ -92,11 +94,11 @@ def _result(now: Standing, name: str, decimals: int) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     seed = f"{figures.estimate(now.seed, decimals)}  (n={now.seed.n})"
     if now.probability is None:
-        table.add_row("seed", f"{name} {seed}", Text("is still the best", style="yellow"))
+        table.add_row("seed", Text(f"{name} {seed}"), Text("is still the best", style="yellow"))
         return table
     best = f"{figures.estimate(now.best, decimals)}  (n={now.best.n})"
     table.add_row(Text(f"★ {now.champion.id}", style="bold yellow"), Text(f"{name} {best}", style="bold"), "")
-    table.add_row("seed", f"{name} {seed}", "")
+    table.add_row("seed", Text(f"{name} {seed}"), "")
     gain = Text(" " * (len(name) + 1)).append_text(gained(now.gain, now.error, decimals))
     table.add_row("gain", gain, sure(now.probability, now.error))
     return table
@@ -132,9 +134,11 @@ def _next(run: Path, now: Standing) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="cyan")
     table.add_column(style="dim", no_wrap=True, overflow="ellipsis")
-    table.add_row(f"python -m evolve tree {folder}", "the whole lineage")
+    rows = [(f"tree {folder}", "the whole lineage")]
     if now.champion is not None:
-        table.add_row(f"python -m evolve show {folder} {now.champion.id} --diff", "the champion in full")
-        table.add_row(f"python -m evolve best {folder} -o best.py", "its source")
-    table.add_row(f"python -m evolve status {folder}", "what was spent on what")
+        rows.append((f"show {folder} {now.champion.id} --diff", "the champion in full"))
+        rows.append((f"best {folder} -o best.py", "its source"))
+    rows.append((f"status {folder}", "what was spent on what"))
+    for command, why in rows:
+        table.add_row(Text(f"python -m evolve {command}"), why)
     return table

@@ -17,6 +17,7 @@ from evolve.errors import InputError
 from evolve.report import figures
 from evolve.report.curves import finite, plot, sparkline
 from evolve.report.standing import champion, gain_over, metric, outcome
+from evolve.report.terminal import plain_dict
 from evolve.report.tree import gain_text, result
 from evolve.report.untrusted import code, lines, one_line
 from population.lineage import descent
@@ -55,7 +56,7 @@ def show_data(population: Population, name: str, diff: bool = False) -> dict[str
     variant = find(population, name)
     came_to = outcome(population, name)
     best = champion(population)
-    data = {
+    data: dict[str, Any] = {
         **dataclasses.asdict(variant),
         "state": came_to.state,
         "fitness": dataclasses.asdict(came_to.fitness) if came_to.fitness else None,
@@ -67,7 +68,9 @@ def show_data(population: Population, name: str, diff: bool = False) -> dict[str
         ],
         "source": population.source(variant.digest),
     }
-    return data | ({"diff": unified_diff(population, variant)} if diff else {})
+    if diff:
+        data["diff"] = unified_diff(population, variant)
+    return plain_dict(data)
 
 
 def find(population: Population, name: str) -> Variant:
@@ -111,7 +114,7 @@ def _facts(population: Population, variant: Variant) -> Table:
     fitness = population.fitness(variant.id)
     if fitness is not None:
         score.append(f"  from {figures.counted(fitness.n, 'burst')}", style="dim")
-    table.add_row(one_line(metric(population)), score)
+    table.add_row(Text(one_line(metric(population))), score)
     for parent in variant.parents:
         table.add_row("parent", _against(population, variant.id, parent, decimals))
     table.add_row("made by", _maker(variant))

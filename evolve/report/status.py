@@ -19,6 +19,7 @@ from evolve.budget import spent_on
 from evolve.progress import Budget
 from evolve.report import figures
 from evolve.report.standing import bursts, metric, outcome, standing, standing_data
+from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
 from population.ledger import Call
 from population.store import Population
@@ -171,7 +172,7 @@ def status(population: Population, running: bool) -> RenderableType:
 def status_data(population: Population, running: bool) -> dict[str, Any]:
     """Return how a run stands as plain data."""
     counts = count(population)
-    return {
+    data: dict[str, Any] = {
         "running": running,
         "stopped": population.meta("stopped"),
         "task": population.meta("task"),
@@ -192,6 +193,7 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "noise": population.noise(),
         **standing_data(standing(population)),
     }
+    return plain_dict(data)
 
 
 def _headline(population: Population, running: bool) -> Text:
@@ -213,7 +215,7 @@ def _budgets(population: Population, counts: Counts) -> RenderableType:
         table.add_row(budget.name, bar(budget), _used(budget))
     target = (population.meta("budgets") or {}).get("target")
     if target is not None:
-        table.add_row("target", "", f"{metric(population)} {target:g}")
+        table.add_row("target", "", Text(f"{one_line(metric(population))} {target:g}"))
     if not table.row_count:
         return Text(f"none: it runs until it is stopped; {figures.duration(counts.seconds)} so far")
     return table

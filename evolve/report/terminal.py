@@ -100,15 +100,20 @@ def open_console(stream: TextIO) -> Console:
 
 def to_json(data: Any, indent: int | None = None) -> str:
     """Write plain data as JSON, in ASCII; a number that is not finite becomes ``null``."""
-    return json.dumps(_finite(data), indent=indent, allow_nan=False)
+    return json.dumps(plain(data), indent=indent, allow_nan=False)
 
 
-def _finite(data: Any) -> Any:
-    """Return ``data`` without numbers that JSON does not know."""
+def plain_dict(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report's data as ``json.dumps`` of any caller can write it (see ``plain``)."""
+    return {key: plain(value) for key, value in data.items()}
+
+
+def plain(data: Any) -> Any:
+    """Return ``data`` as JSON knows it: no number that is not finite, lists for tuples, text for keys."""
     if isinstance(data, float):
         return data if math.isfinite(data) else None
     if isinstance(data, Mapping):
-        return {str(key): _finite(value) for key, value in data.items()}
+        return {str(key): plain(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
+        return [plain(value) for value in data]
     return data

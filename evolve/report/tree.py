@@ -14,6 +14,7 @@ from rich.text import Text
 from evolve.report import figures
 from evolve.report.best import best_line
 from evolve.report.standing import Outcome, champion, gain_over, metric, outcome, standing, standing_data
+from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
 from population.lineage import Node, descent, walk
 from population.lineage import tree as roots_of
@@ -51,7 +52,7 @@ def tree(population: Population) -> RenderableType:
     decimals = figures.places(population.noise())
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("variant", no_wrap=True)
-    table.add_column(one_line(metric(population)), no_wrap=True)
+    table.add_column(Text(one_line(metric(population))), no_wrap=True)
     table.add_column("gain", no_wrap=True, justify="right")
     table.add_column("operator", no_wrap=True)
     table.add_column("hypothesis", min_width=12)
@@ -66,13 +67,14 @@ def tree_data(population: Population) -> dict[str, Any]:
     line = champion_line(population)
     nodes = [node for _, node in walk(roots_of(population.variants.values()))]
     entries = {node.variant.id: _entry(population, node) for node in nodes}
-    return {
+    data: dict[str, Any] = {
         "metric": metric(population),
         "direction": population.meta("direction"),
         "noise": population.noise(),
         **standing_data(standing(population)),
         "variants": [_entry_data(entries[name], name in line) for name in population.variants],
     }
+    return plain_dict(data)
 
 
 def champion_line(population: Population) -> list[str]:

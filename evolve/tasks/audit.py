@@ -21,9 +21,12 @@ from numpy.typing import NDArray
 
 from evolve.tasks.task import Bytes, Tokens
 
-SPACING = 40  # bytes of text for each coin, so that a stitched window still reads like text ...
-COINS = 6  # ... but never fewer in a window, so that short ones tell enough
+# Bytes of text for each coin. Half of the coins change the text, so a window changes about every 20 bytes.
+SPACING = 10
+COINS = 6  # the least in a window, so that short ones tell enough
 SHARED = 2  # bytes before the coin that the two continuations share
+POOL = 1 << 20  # bytes of text that windows are stitched from, so that a long text costs no more
+CEILINGS = tuple(math.log(chance) for chance in (1.0, 0.3, 0.1, 0.03, 0.01, 0.003))
 FLOOR = -12.0  # log-probabilities below are all the same to the test, so that no single coin decides it
 
 
@@ -46,6 +49,7 @@ class Stitched:
 
 def stitch(text: Bytes, rows: int, context: int, rng: Generator) -> Stitched:
     """Return windows of ``text`` with a coin in each of a few stretches, at places drawn from ``rng``."""
+    text = text[(start := int(rng.integers(max(1, len(text) - POOL)))) : start + POOL]
     ends = _endings(text)
     made = np.empty((rows, context), dtype=np.int64)
     coins: list[tuple[int, int, int, int]] = []
@@ -71,7 +75,10 @@ def evidence(stitched: Stitched, log_probs: NDArray[np.float32]) -> float:
     With d the preference for the byte shown (a difference of log-probabilities) at each coin, this is
     sum(d) / sqrt(sum(d^2)). For a model that cannot see the byte each sign is a fair coin, so it exceeds z
     with a probability of about exp(-z^2 / 2) at most, whatever the model (fair signs: Hoeffding, JASA 58,
-    1963, theorem 2; fair given the past: de la Pena, Annals of Probability 27, 1999).
+    1963, theorem 2; fair given the past: de la Pena, Annals of Probability 27, 1999). A model that mixes
+    the next byte in with a small weight never holds the byte shown for less likely than that weight; to
+    see it, probabilities above a ceiling count as equal. The most telling of ``CEILINGS`` is returned, so
+    the probability above is to be taken that many times.
 
     Args:
         stitched: the windows asked.
@@ -80,9 +87,14 @@ def evidence(stitched: Stitched, log_probs: NDArray[np.float32]) -> float:
     rows, positions = stitched.at[:, 0], stitched.at[:, 1] - 1
     held = np.maximum(log_probs[rows, positions].astype(np.float64), FLOOR)
     coins = np.arange(len(rows))
-    lean = held[coins, stitched.shown] - held[coins, stitched.other]
-    spread = math.sqrt(float(np.square(lean).sum()))
-    return float(lean.sum()) / spread if spread > 0.0 else 0.0
+    shown, other = held[coins, stitched.shown], held[coins, stitched.other]
+    return max(_lean(np.minimum(shown, top) - np.minimum(other, top)) for top in CEILINGS)
+
+
+def _lean(preferences: NDArray[np.float64]) -> float:
+    """Return the sum over the root of the sum of squares; 0 without any preference."""
+    spread = math.sqrt(float(np.square(preferences).sum()))
+    return float(preferences.sum()) / spread if spread > 0.0 else 0.0
 
 
 def _spots(context: int, rng: Generator) -> Tokens:

@@ -53,6 +53,18 @@ def test_a_model_that_is_sure_of_the_same_byte_whatever_the_coin_does_not(text):
         assert abs(evidence(stitched, certain_of(np.maximum(stitched.shown, stitched.other), stitched))) < 5
 
 
+def test_a_model_that_mixes_in_a_little_of_the_byte_shown_stands_out_too(text):
+    stitched = stitch(text, 16, CONTEXT, np.random.default_rng(1))
+    rows, positions = stitched.at[:, 0], stitched.at[:, 1] - 1
+    likely = np.random.default_rng(2).choice(256, size=len(rows))
+    chances = np.full((*stitched.rows.shape, 256), 1e-5)
+    chances[rows, positions, likely] = 0.9
+    honest = np.log(chances).astype(np.float32)
+    chances[rows, positions, stitched.shown] += 0.02
+    assert abs(evidence(stitched, honest)) < 5
+    assert evidence(stitched, np.log(chances).astype(np.float32)) > 6
+
+
 def test_a_model_without_any_preference_gives_no_evidence(text):
     stitched = stitch(text, 16, CONTEXT, np.random.default_rng(2))
     assert evidence(stitched, np.full((16, CONTEXT, 256), -np.log(256), dtype=np.float32)) == 0.0

