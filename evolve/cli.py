@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -26,8 +25,10 @@ from evolve.report.show import show as show_of
 from evolve.report.show import show_data
 from evolve.report.status import status as status_of
 from evolve.report.status import status_data
+from evolve.report.terminal import forgiving, to_json
 from evolve.report.tree import tree as tree_of
 from evolve.report.tree import tree_data
+from evolve.report.untrusted import code
 from evolve.settings import FILE, Settings, load
 from population.errors import NotARun, PopulationError
 from population.store import Population
@@ -193,13 +194,13 @@ def best(
         _, source = best_of(population)
         if output is not None:
             try:
-                output.write_text(source, encoding="utf-8")
+                output.write_text(source, encoding="utf-8", errors="surrogatepass")
             except OSError as error:
                 raise InputError(f"cannot write {output}: {error.strerror}") from error
         if as_json:
-            print(json.dumps(best_data(population), indent=2))
+            print(to_json(best_data(population), indent=2))
         elif output is None:
-            sys.stdout.write(source)
+            sys.stdout.write(code(source) if sys.stdout.isatty() else source)
         else:
             console.print(best_line(population))
 
@@ -214,6 +215,8 @@ def doctor(as_json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line; an error of ours is one sentence and its exit code."""
+    forgiving(console)
+    forgiving(errors)
     try:
         app()
     except (EvolveError, PopulationError) as error:
@@ -231,7 +234,7 @@ def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
         reason = asyncio.run(work(display))
     with _opened(folder) as population:
         if as_json:
-            print(json.dumps({"event": "finished", **final_data(population)}))
+            print(to_json({"event": "finished", **final_data(population)}))
         else:
             console.print(final(population, folder))
     if reason == session.INTERRUPTED:
@@ -241,7 +244,7 @@ def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
 def _print(as_json: bool, data: Callable[[], Any], picture: Callable[[], RenderableType]) -> None:
     """Print a report, for a machine or for a person."""
     if as_json:
-        print(json.dumps(data(), indent=2))
+        print(to_json(data(), indent=2))
     else:
         console.print(picture())
 

@@ -70,6 +70,13 @@ class Folding:
         self._clock = clock
         self._refused_in_a_row = 0
 
+    def admit(self, variant: Variant, ticket: int) -> None:
+        """Record a new variant, before anything is spent on it."""
+        data = {"ticket": ticket, **_who(variant)}
+        event = Event("admitted", f"{variant.id} from {' and '.join(variant.parents)}", self._now(), data)
+        self._population.commit(variant, event)
+        self._notify(event)
+
     def fold(self, outcome: Outcome) -> list[Next]:
         """Record an outcome durably; return what should follow, the most urgent first.
 
@@ -100,7 +107,7 @@ class Folding:
             self._record(event)
         if failed(self._population.measurements(variant.id)):
             return self._after_failure(variant, measurement)
-        follow = self._contend(variant.id)
+        follow = self.contend(variant.id)
         return follow + (self._after_first(variant) if measurement.purpose is Purpose.FIRST else [])
 
     def _refused(self, outcome: Refused) -> None:
@@ -139,7 +146,7 @@ class Folding:
             f"{variant.id} after {count} trials: {told}",
             {"variant": variant.id, "values": changes, "trials": count},
         )
-        return self._contend(variant.id)
+        return self.contend(variant.id)
 
     def _adopted(self, variant: Variant, outcome: Tuned) -> Variant | None:
         """Return the variant with the best trial's values written into its source, if that one is better."""
@@ -162,31 +169,33 @@ class Folding:
     def _after_failure(self, variant: Variant, measurement: Measurement) -> list[Next]:
         """Stop if it is the seed that fails; else let a model repair the child, once."""
         failure = measurement.failure
-        if failure is None or failure.kind is FailureKind.KILLED:
+        if failure is None:
             return []
+        killed = failure.kind is FailureKind.KILLED
+        if variant.id == SEED and killed:
+            raise EngineFault(f"the seed variant could not be measured: {failure.message}")
         if variant.id == SEED:
             where = f"\n{failure.traceback}" if failure.traceback else ""
             raise InputError(f"the seed variant fails ({failure.kind}): {failure.message}{where}")
-        return [] if variant.operator == REPAIR else [Next(Wish.REPAIR, variant.id)]
+        return [] if killed or variant.operator == REPAIR else [Next(Wish.REPAIR, variant.id)]
 
     def _after_first(self, variant: Variant) -> list[Next]:
         """Give the seed its replicates; give a child of the best quarter its trials."""
         if variant.id == SEED:
-            self._crown(variant.id, None)
             return [Next(Wish.REPLICATE, SEED)] * (self._policy.seed_replicates - 1)
         tunable = genome.parse_tunables(self._population.source(variant.digest))
         if self._policy.trials and tunable and self._breeder.in_best_quarter(variant.id):
             return [Next(Wish.TUNE, variant.id)]
         return []
 
-    def _contend(self, variant: str) -> list[Next]:
+    def contend(self, variant: str) -> list[Next]:
         """Crown a variant that is better than the champion by more than luck, or have it measured again."""
         champion = self._population.meta("champion")
-        if champion is None or variant == champion:
+        if variant == champion:
             return []
         verdict = crowning.judge(
             self._population.fitness(variant),
-            self._population.fitness(champion),
+            None if champion is None else self._population.fitness(champion),
             self._policy.direction,
             self._policy.confidence,
         )
@@ -223,6 +232,15 @@ class Folding:
         scored = [fitness for fitness in before if fitness is not None]
         return all(probability_better(own, one, self._policy.direction) > _IMPROVED for one in scored)
 
+    def _gain(self, variant: Variant) -> float | None:
+        """Return by how much a variant is better than its best scored parent."""
+        own = self._population.fitness(variant.id)
+        before = [self._population.fitness(parent) for parent in variant.parents]
+        gains = [
+            self._policy.direction.gain(own.mean, over=one.mean) for one in before if own is not None and one
+        ]
+        return min(gains, default=None)
+
     def _told(self, outcome: Measured, improved: bool) -> Event:
         """Tell in one sentence what a burst came to."""
         variant, measurement = outcome.variant, outcome.measurement
@@ -232,10 +250,9 @@ class Folding:
             text = str(self._population.fitness(variant.id))
         data = {
             "ticket": None if outcome.birth is None else outcome.birth.ticket,
-            "variant": variant.id,
-            "operator": variant.operator,
-            "model": variant.model,
+            **_who(variant),
             "improved": improved,
+            "gain": self._gain(variant),
         }
         kind = "measured" if measurement.purpose is Purpose.FIRST else "replicated"
         return Event(kind, f"{variant.id} {text}", self._now(), data)
@@ -250,3 +267,13 @@ class Folding:
 
     def _now(self) -> float:
         return round(self._clock(), 3)
+
+
+def _who(variant: Variant) -> dict[str, object]:
+    """Say who a variant is, for an event."""
+    return {
+        "variant": variant.id,
+        "operator": variant.operator,
+        "model": variant.model,
+        "hypothesis": variant.hypothesis,
+    }

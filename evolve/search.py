@@ -102,13 +102,19 @@ class Search:
             await self._abandon()
 
     def _take_up(self) -> None:
-        """Wish for what an earlier session had admitted and not measured, the seed first of all."""
-        for name in self._population.variants:
-            if not self._population.measurements(name):
+        """Wish for what an earlier session left undone: first bursts, contenders' replicates, the seed's."""
+        known, scored = self._population, []
+        for name in known.variants:
+            fitness = known.fitness(name)
+            if fitness is not None:
+                scored.append((name != SEED, self._policy.direction.key(fitness.mean), name))
+            elif name == SEED or not known.measurements(name):
                 self._wishes.append(Next(Wish.MEASURE, name))
-        measured = len(self._population.measurements(SEED))
-        if measured:
-            self._wishes.extend([Next(Wish.REPLICATE, SEED)] * (self._policy.seed_replicates - measured))
+        for _, _, name in sorted(scored):
+            self._wishes.extend(self._folding.contend(name))
+        seed = known.fitness(SEED)
+        if seed is not None:
+            self._wishes.extend([Next(Wish.REPLICATE, SEED)] * (self._policy.seed_replicates - seed.n))
 
     def _begin_jobs(self) -> None:
         """Start jobs until enough are under way or a budget forbids more."""
@@ -239,7 +245,7 @@ class Search:
             model=proposal.model,
             created=round(self._clock(), 3),
         )
-        self._population.commit(variant)
+        self._folding.admit(variant, birth.ticket)
         return variant
 
     async def _first(self, variant: Variant) -> Measurement:

@@ -14,7 +14,8 @@ from evolve.errors import InputError
 
 FILE = "evolve.toml"
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -43,8 +44,8 @@ class Settings(BaseModel):
     evaluations: Count | None = Field(None, description="stop after so many bursts")
     hours: Positive | None = Field(None, description="stop after so many hours")
     dollars: Positive | None = Field(None, description="stop after so many dollars of LLM calls")
-    target: float | None = Field(None, description="stop when the champion's score is this good")
-    grace: Annotated[float, Field(ge=0)] = Field(
+    target: Finite | None = Field(None, description="stop when the champion's score is this good")
+    grace: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         30.0, description="seconds that Ctrl-C leaves running bursts"
     )
 
