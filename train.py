@@ -224,6 +224,6 @@ def train(burst) -> nn.Module:
 
 
 if __name__ == "__main__":
-    from evolve.bursts.alone import main
+    from evolve.alone import main
 
     main(__file__)

@@ -1,6 +1,11 @@
 """``python -m evolve``."""
 
-from evolve.cli import main
+import sys
 
 if __name__ == "__main__":
-    main()
+    try:
+        from evolve.cli import main  # in here: Ctrl-C during the imports is no traceback either
+
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

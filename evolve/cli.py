@@ -230,8 +230,11 @@ def main() -> None:
 def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
     """Run a search with its display, print how it ended, and exit."""
     display = choose_display(as_json, console)
-    with display:
-        reason = asyncio.run(work(display))
+    try:
+        with display:
+            reason = asyncio.run(work(display))
+    except KeyboardInterrupt:  # before the search had begun
+        raise typer.Exit(INTERRUPTED) from None
     with _opened(folder) as population:
         if as_json:
             print(to_json({"event": "finished", **final_data(population)}))

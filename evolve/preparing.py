@@ -166,6 +166,7 @@ def _completed(settings: Settings, task: LanguageTask, choice: Choice, devices: 
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
     return settings.model_copy(
         update={
+            "data": None if task.settings.data is None else Path(task.settings.data),
             "device": devices[0].partition(":")[0],
             "slots": len(devices),
             "burst": settings.burst or (_TOKEN_LIMIT if settings.burst_tokens else seconds),

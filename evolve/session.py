@@ -91,7 +91,6 @@ def _found(population: Population, prepared: Prepared) -> None:
         island=0,
         generation=0,
     )
-    limits = asdict(_limits(chosen))
     population.commit(
         seed,
         meta={
@@ -99,9 +98,14 @@ def _found(population: Population, prepared: Prepared) -> None:
             "direction": task.direction.value,
             "task": task.describe().partition("\n")[0],
             "data": task.fingerprint(),
-            "budgets": {name: value for name, value in limits.items() if value is not None},
+            "budgets": _budgets(chosen),
         },
     )
+
+
+def _budgets(settings: Settings) -> dict[str, float]:
+    """Return the budgets that are set, for those who read the run."""
+    return {name: value for name, value in asdict(_limits(settings)).items() if value is not None}
 
 
 async def run(folder: Path, prepared: Prepared, display: Display) -> str:
@@ -122,7 +126,7 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
             population.commit(event, meta=meta)
             display.event(event)
 
-        tell("started", _greeting(prepared), stopped=None)
+        tell("started", _greeting(prepared), stopped=None, budgets=_budgets(prepared.settings))
         if population.torn:
             tell("torn", population.torn)
         search = await _wired(folder, prepared, population, brake, display, stack)

@@ -11,8 +11,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import optuna
+from numpy.random import Generator
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -29,6 +32,8 @@ from population.variant import Direction, Measurement, State, Value
 
 FILE = "journal.log"
 _STEPS = 10  # points at which learning curves are compared
+_PARENT = "parent"  # user attribute of a trial taken over
+_FREE = 3  # tunables that a trial changes
 _INHERITED = 20  # trials taken over from a parent's study at most
 
 
@@ -84,7 +89,13 @@ class Studies:
         if not study.get_trials(deepcopy=False):
             self._seed(study, space, values_of(source), measured, parents)
         _give_up_running(study)
-        return Session(study, source, {tunable.name: tunable for tunable in tunables}, self._direction)
+        return Session(
+            study,
+            source,
+            {tunable.name: tunable for tunable in tunables},
+            self._direction,
+            np.random.default_rng(seed),
+        )
 
     def _seed(
         self,
@@ -119,7 +130,7 @@ class Studies:
         """Take over a parent's trials: as they are where all tunables agree, else its best values to try."""
         before = optuna.load_study(study_name=parent, storage=self._storage)
         trials = before.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        own = [trial for trial in trials if "parent" not in trial.user_attrs]
+        own = [trial for trial in trials if _PARENT not in trial.user_attrs]
         ranked = sorted(own, key=lambda trial: self._direction.key(trial.value or 0.0))
         same = [trial for trial in ranked if trial.distributions == dict(space)]
         for trial in same[:_INHERITED]:
@@ -128,7 +139,7 @@ class Studies:
                     params=trial.params,
                     distributions=trial.distributions,
                     value=trial.value,
-                    user_attrs={"parent": parent},
+                    user_attrs={_PARENT: parent},
                 )
             )
         if ranked and not same:
@@ -150,12 +161,28 @@ class Session:
     source: str
     tunables: Mapping[str, Tunable]
     direction: Direction
+    rng: Generator
 
     def ask(self) -> Attempt:
-        """Draw the next trial's values."""
+        """Draw the next trial's values: a few tunables anew, the others as in the best trial so far.
+
+        A handful of trials says more about a few numbers near a good point than about all numbers at once
+        (cf. Wang et al., Bayesian optimization in a billion dimensions via random embeddings, JAIR 55, 2016).
+        """
+        if not self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            names = sorted(self.tunables)
+            free = self.rng.choice(len(names), size=min(_FREE, len(names)), replace=False)
+            best = self._best()
+            self.study.enqueue_trial({name: best[name] for i, name in enumerate(names) if i not in free})
         trial = self.study.ask({name: distribution(tunable) for name, tunable in self.tunables.items()})
         values = {name: rounded(self.tunables[name], value) for name, value in trial.params.items()}
         return Attempt(trial, values, with_values(self.source, values), self.direction)
+
+    def _best(self) -> Mapping[str, Any]:
+        """Return the values of the variant's own best trial; the source as measured is one."""
+        trials = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        own = [trial for trial in trials if _PARENT not in trial.user_attrs]
+        return min(own, key=lambda trial: self.direction.key(trial.value or 0.0)).params
 
     def tell(self, attempt: Attempt, measured: Measurement) -> None:
         """Tell Optuna what a trial came to."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 _REPORTS = 100
 _SMOKE_SECONDS = 0.5
+_MOST_TOKENS = 1 << 60
 
 
 class Burst:
@@ -22,8 +23,9 @@ class Burst:
         context: the longest sequence that the model will be asked about.
         device: ``cpu`` or ``cuda``.
         seed: the burst's seed; torch, numpy and random are seeded with it before ``train`` is called.
-        seconds: wall-clock budget; in a token budget only the hard limit.
-        tokens: token budget, or None when the budget is wall clock.
+        seconds: budget: CPU time of the burst on a CPU, so that neighbours on the cores do not change what
+            it learns, and wall clock on a GPU; in a token budget only the hard limit.
+        tokens: token budget, or None when the budget is seconds.
     """
 
     def __init__(
@@ -77,8 +79,14 @@ class Burst:
         return windows[:, :-1], windows[:, 1:]
 
     def count(self, tokens: int) -> None:
-        """Count tokens trained on; for a variant that samples ``data`` without ``batch``."""
-        self._spent += int(tokens)
+        """Count tokens trained on; for a variant that samples ``data`` without ``batch``.
+
+        Raises:
+            ValueError: a negative or absurd number.
+        """
+        if not 0 <= tokens < _MOST_TOKENS:
+            raise ValueError(f"count() takes the number of tokens trained on, got {tokens}")
+        self._spent = min(self._spent + int(tokens), _MOST_TOKENS)
 
     def progress(self) -> float:
         """Return how much of the budget is used, 0 to 1: train until it is 1."""
@@ -94,4 +102,5 @@ class Burst:
         if progress < self._next_report:
             return
         self._next_report = (math.floor(progress * _REPORTS) + 1) / _REPORTS
-        self._send(progress, float(loss), self._spent)
+        value = loss.detach() if isinstance(loss, Tensor) else loss
+        self._send(progress, float(value), self._spent)

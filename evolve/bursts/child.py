@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import random
 import resource
-import signal
 import socket
 import sys
+import time
 import traceback
 import types
 from typing import Any, NoReturn
@@ -25,6 +26,8 @@ from population.variant import FailureKind
 
 _FILE = "train.py"
 _TRACEBACK_LINES = 20
+_FRAMES = 5
+_LIMITS = {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 1024, resource.RLIMIT_FSIZE: 4 << 30}
 _KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "TZ")
 
 
@@ -34,9 +37,9 @@ class _Unmet(Exception):
 
 def run(order: Order, data: torch.Tensor, answers: socket.socket, parent: int) -> NoReturn:
     """Confine this freshly forked process, run the variant and answer queries; never returns."""
-    _settle(order, answers, parent)
     code = 1
     try:
+        _settle(order, answers, parent)
         _train_and_answer(order, data, answers)
         code = 0
     except wire.Closed:
@@ -44,9 +47,7 @@ def run(order: Order, data: torch.Tensor, answers: socket.socket, parent: int) -
     except BaseException as error:  # noqa: BLE001 - the edge of the burst: whatever a variant raises is data
         _tell_failure(answers, error)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        process.leave(code)
 
 
 def _settle(order: Order, answers: socket.socket, parent: int) -> None:
@@ -54,22 +55,29 @@ def _settle(order: Order, answers: socket.socket, parent: int) -> None:
     os.setsid()
     process.die_with_parent(parent)
     process.set_dumpable(True)  # CUDA writes to its own /proc entries; nothing secret is in this memory
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
     keep = answers.fileno()
     os.closerange(3, keep)
     os.closerange(keep + 1, 1 << 16)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))
+    for kind, most in _LIMITS.items():
+        _, hard = resource.getrlimit(kind)
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (least, least))
     with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - out of memory, the burst goes first
         file.write("1000")
+    _speak()
     os.chdir(order.scratch)
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.environ.clear()
     os.environ.update(kept, HOME=order.scratch, TMPDIR=order.scratch, OMP_NUM_THREADS="1")
     if order.device.startswith("cuda"):
         os.environ["CUDA_VISIBLE_DEVICES"] = order.device.partition(":")[2] or "0"
+
+
+def _speak() -> None:
+    """Write out what is printed line by line: the process may be ended with lines in its buffer."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = open(number, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
 
 
 def _train_and_answer(order: Order, data: torch.Tensor, answers: socket.socket) -> None:
@@ -92,6 +100,7 @@ def _train_and_answer(order: Order, data: torch.Tensor, answers: socket.socket) 
         seconds=order.seconds,
         tokens=order.tokens,
         smoke=order.smoke,
+        clock=time.process_time if device == "cpu" else time.monotonic,
         send=lambda *point: wire.send(answers, Kind.REPORT, wire.pack_report(*point)),
     )
     model = _load(source, order.entry)(burst)
@@ -110,7 +119,7 @@ def _load(source: str, entry: str) -> Any:
     module = types.ModuleType("train")
     module.__file__ = _FILE
     sys.modules["train"] = module
-    exec(compile(source, _FILE, "exec"), module.__dict__)
+    exec(compile(source, _FILE, "exec", dont_inherit=True), module.__dict__)
     function = getattr(module, entry, None)
     if not callable(function):
         raise _Unmet(f"{_FILE} defines no function {entry}(burst)")
@@ -139,7 +148,8 @@ def _tell_failure(answers: socket.socket, error: BaseException) -> None:
     text = ""
     if not isinstance(error, _Unmet):
         text = _own_traceback(error)
-        print(text, file=sys.stderr)
+        with contextlib.suppress(OSError):
+            os.write(2, f"{text}\n".encode("utf-8", "replace"))
     try:
         answers.settimeout(5)
         wire.send(answers, Kind.FAILED, wire.pack_failure(kind.value, message, text))
@@ -149,20 +159,22 @@ def _tell_failure(answers: socket.socket, error: BaseException) -> None:
 
 def _classify(error: BaseException) -> tuple[FailureKind, str]:
     """Name the kind of failure that an exception is."""
-    first = (str(error).strip() or "no message").splitlines()[0]
     if isinstance(error, _Unmet):
-        return FailureKind.CONTRACT, first
-    if isinstance(error, SyntaxError):
+        return FailureKind.CONTRACT, str(error)
+    if isinstance(error, SyntaxError) and error.filename == _FILE:
         return FailureKind.SYNTAX, f"line {error.lineno}: {error.msg}"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        return FailureKind.MEMORY, first
-    return FailureKind.EXCEPTION, f"{type(error).__name__}: {first}"
+    said = traceback.format_exception_only(error)[0].strip().partition("\n")[0]
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in said:
+        return FailureKind.MEMORY, said
+    return FailureKind.EXCEPTION, said
 
 
 def _own_traceback(error: BaseException) -> str:
-    """Format the traceback from the variant's first frame on, its last lines only."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename != _FILE:
-        frames = frames.tb_next
-    lines = traceback.format_exception(type(error), error, frames, limit=-6)
-    return "\n".join("".join(lines).splitlines()[-_TRACEBACK_LINES:])
+    """Format the traceback by the variant's own frames and where they ended up, its last lines only."""
+    told = traceback.TracebackException.from_exception(error, compact=True)
+    link: traceback.TracebackException | None = told
+    while link is not None:
+        own = [frame for frame in link.stack if frame.filename == _FILE][-_FRAMES:]
+        link.stack[:] = own if not own or own[-1] is link.stack[-1] else [*own, link.stack[-1]]
+        link = link.__cause__ or link.__context__
+    return "\n".join("".join(told.format()).splitlines()[-_TRACEBACK_LINES:])

@@ -7,21 +7,23 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from evolve.bursts.messages import End, Order, Rules, Verdict
-from evolve.errors import EngineFault
+from evolve.bursts.messages import TRAINED, End, Order, Rules, Verdict
+from evolve.bursts.trusted import Trusted, receive
 from population.variant import Failure, FailureKind
 
 Watch = Callable[[int, float, float], bool]
 """Sees each point of a learning curve (number, progress, loss); True ends the burst as pruned."""
+
+_PATIENCE = 30.0  # seconds that our own processes may be late
+_SHARED = 4.0  # times that a CPU burst may take longer than its CPU time before it is given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class Plan:
         scratch: folder for the children's working directories; emptied at the end.
         logs: folder for what bursts print.
         devices: one entry a slot, ``cpu`` or ``cuda:N``.
-        seconds: wall-clock budget of one burst, or its hard limit in a token budget.
+        seconds: budget of one burst, CPU time on a CPU and wall clock on a GPU, or the hard limit of a
+            token budget.
         tokens: token budget, or None.
         context: longest sequence asked about.
         vocab_size: number of token values.
@@ -114,102 +117,20 @@ class Plan:
         return 1.0 + 0.05 * self.seconds
 
     @property
+    def patience(self) -> float:
+        """Wall-clock seconds that training may take: on shared cores CPU time comes slowly."""
+        shared = all(device == "cpu" for device in self.devices)
+        return (self.seconds + self.overrun) * (_SHARED if shared else 1.0)
+
+    @property
     def scoring(self) -> float:
         """Seconds that all answers of one burst may take."""
         return max(120.0, 2.0 * self.seconds)
 
-
-class _Process:
-    """A trusted process of ours, and the engine's end of its control socket."""
-
-    def __init__(self, module: str, arguments: list[str], log: Path) -> None:
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.control.setblocking(False)
-        with theirs, log.open("ab") as output:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=_scrubbed(os.environ),
-                start_new_session=True,
-            )
-        self._name = module.rpartition(".")[2]
-        self._log = log
-
-    async def ready(self) -> dict[str, Any]:
-        """Wait for the process's first message.
-
-        Raises:
-            EngineFault: it did not start.
-        """
-        try:
-            message = await asyncio.wait_for(self.receive(), timeout=180)
-        except TimeoutError:
-            message = None
-        if message is None:
-            self.stop()
-            raise EngineFault(f"the {self._name} process did not start; see {self._log}")
-        return message
-
-    def send(self, message: Mapping[str, Any], descriptors: list[int]) -> bool:
-        """Send one message with descriptors; False when the process is gone."""
-        try:
-            socket.send_fds(self.control, [json.dumps(message).encode()], descriptors)
-        except OSError:
-            return False
-        return True
-
-    async def receive(self) -> dict[str, Any] | None:
-        """Return the next message, or None when the process is gone."""
-        return await _receive(self.control)
-
-    def stop(self) -> None:
-        """End the process: by closing its control socket, then by force."""
-        self.control.close()
-        try:
-            self._popen.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._popen.kill()
-            self._popen.wait()
-
-    def alive(self) -> bool:
-        """Say whether it runs."""
-        return self._popen.poll() is None
-
-    def kill(self) -> None:
-        """End the process at once."""
-        self.control.close()
-        self._popen.kill()
-        self._popen.wait()
-
-
-async def _receive(sock: socket.socket) -> dict[str, Any] | None:
-    """Return the next JSON message of a packet socket, or None at its end."""
-    try:
-        data = await asyncio.get_running_loop().sock_recv(sock, 1 << 18)
-    except OSError:
-        return None
-    message: dict[str, Any] | None = json.loads(data) if data else None
-    return message
-
-
-_ALLOWED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "TZ", "VIRTUAL_ENV")
-
-
-def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without anything secret, with one thread and a fixed hash seed."""
-    kept = {name: environment[name] for name in _ALLOWED if name in environment}
-    root = str(Path(__file__).parents[2])
-    return kept | {
-        "PYTHONPATH": root,
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+    @property
+    def deadline(self) -> float:
+        """Seconds from fork after which a burst is ended, whatever it does."""
+        return self.setup + self.patience + self.scoring
 
 
 @dataclass(slots=True)
@@ -217,7 +138,7 @@ class _Slot:
     """A place where one burst can run: a device and a scorer of its own."""
 
     device: str
-    scorer: _Process | None = None
+    scorer: Trusted | None = None
 
 
 class LocalExecutor:
@@ -227,7 +148,7 @@ class LocalExecutor:
         self._plan = plan
         self._slots = [_Slot(device) for device in plan.devices]
         self._free: asyncio.Queue[_Slot] = asyncio.Queue()
-        self._zygote: _Process | None = None
+        self._zygote: Trusted | None = None
         self._zygote_lock = asyncio.Lock()
         self._count = 0
 
@@ -260,7 +181,7 @@ class LocalExecutor:
                 result = await self._once(slot, job, watch)
                 if result is not None:
                     return result
-            killed = Failure(FailureKind.KILLED, "the process that watches over the burst was killed, twice")
+            killed = Failure(FailureKind.KILLED, "a process that watches over the burst was lost, twice")
             return Result(None, killed, 0.0, 0.0, 0, (), slot.device, 0)
         finally:
             self._free.put_nowait(slot)
@@ -274,23 +195,29 @@ class LocalExecutor:
                 await asyncio.to_thread(one.stop)
         shutil.rmtree(self._plan.scratch, ignore_errors=True)
 
-    async def _ready_zygote(self) -> _Process:
+    async def _ready_zygote(self) -> Trusted:
         """Return the zygote, started if need be."""
         async with self._zygote_lock:
+            if self._zygote is not None and not self._zygote.alive():
+                self._zygote.kill()
+                self._zygote = None
             if self._zygote is None:
                 plan = self._plan
                 plan.scratch.mkdir(parents=True, exist_ok=True)
                 arguments = [str(plan.train_file.resolve()), str(plan.scratch.resolve())]
-                zygote = _Process("evolve.bursts.zygote", arguments, plan.logs / "zygote.log")
+                zygote = Trusted("evolve.bursts.zygote", arguments, plan.logs / "zygote.log")
                 await zygote.ready()
                 self._zygote = zygote
             return self._zygote
 
-    async def _ready_scorer(self, slot: _Slot) -> _Process:
+    async def _ready_scorer(self, slot: _Slot) -> Trusted:
         """Return the slot's scorer, started if need be."""
+        if slot.scorer is not None and not slot.scorer.alive():
+            slot.scorer.kill()
+            slot.scorer = None
         if slot.scorer is None:
             spec = json.dumps(dict(self._plan.task))
-            scorer = _Process("evolve.bursts.scorer", [spec], self._plan.logs / "scorer.log")
+            scorer = Trusted("evolve.bursts.scorer", [spec], self._plan.logs / "scorer.log")
             await scorer.ready()
             slot.scorer = scorer
         return slot.scorer
@@ -309,31 +236,25 @@ class LocalExecutor:
             if not self._launch(zygote, scorer, theirs, self._order(slot, job, scratch), job):
                 return None
             started = time.monotonic()
-            verdict, curve, pruned = await _follow(scorer, control, watch)
+            async with asyncio.timeout(self._plan.deadline + _PATIENCE):
+                verdict, curve, pruned = await _follow(scorer, control, watch)
             end = await _ended(control, by_itself=verdict is not None and verdict.gone and not pruned)
             clean = verdict is not None
             if verdict is None or end is None:
                 return None
             return _result(verdict, End(**end), pruned, curve, slot.device, time.monotonic() - started)
         except TimeoutError:
+            zygote.kill()  # it or a process of its own stands still; the other bursts of its go on
             return None
         finally:
             control.close()
-            if not clean:
-                self._lose(slot, zygote)
+            if not clean and slot.scorer is not None:
+                slot.scorer.kill()  # it may be out of step with us
+                slot.scorer = None
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
-    def _lose(self, slot: _Slot, zygote: _Process) -> None:
-        """Forget processes that may be out of step; the next burst starts them anew."""
-        if slot.scorer is not None:
-            slot.scorer.kill()
-            slot.scorer = None
-        if self._zygote is zygote and not zygote.alive():
-            zygote.kill()
-            self._zygote = None
-
     def _launch(
-        self, zygote: _Process, scorer: _Process, theirs: socket.socket, order: Order, job: Job
+        self, zygote: Trusted, scorer: Trusted, theirs: socket.socket, order: Order, job: Job
     ) -> bool:
         """Hand the two ends of a fresh stream to zygote and scorer; False when one of them is gone."""
         plan = self._plan
@@ -345,7 +266,7 @@ class LocalExecutor:
             rules = Rules(
                 secret=int.from_bytes(os.urandom(8)),
                 seconds=plan.seconds,
-                overrun=plan.overrun,
+                patience=plan.patience,
                 setup=plan.setup,
                 scoring=plan.scoring,
                 vocab_size=plan.vocab_size,
@@ -362,12 +283,13 @@ class LocalExecutor:
             device=slot.device,
             seed=job.seed,
             seconds=plan.seconds,
+            cpu_seconds=plan.seconds + plan.overrun if slot.device == "cpu" else None,
             tokens=plan.tokens,
             context=plan.context,
             vocab_size=plan.vocab_size,
             entry=plan.entry,
             smoke=job.smoke,
-            deadline=plan.setup + plan.seconds + plan.overrun + plan.scoring,
+            deadline=plan.deadline,
             memory_bytes=plan.memory_bytes,
         )
 
@@ -376,14 +298,14 @@ async def _ended(control: socket.socket, by_itself: bool) -> dict[str, Any] | No
     """Have the supervisor end the burst, unless it is ending by itself; return what it says of the end."""
     if by_itself:
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(_receive(control), timeout=2)
+            return await asyncio.wait_for(receive(control), timeout=2)
     with contextlib.suppress(OSError):
         control.send(b"end")
-    return await asyncio.wait_for(_receive(control), timeout=30)
+    return await asyncio.wait_for(receive(control), timeout=_PATIENCE)
 
 
 async def _follow(
-    scorer: _Process, control: socket.socket, watch: Watch
+    scorer: Trusted, control: socket.socket, watch: Watch
 ) -> tuple[Verdict | None, tuple[tuple[float, float], ...], bool]:
     """Take the scorer's messages until its verdict; return it with the curve and whether it was pruned."""
     curve: list[tuple[float, float]] = []
@@ -392,6 +314,10 @@ async def _follow(
         message = await scorer.receive()
         if message is None:
             return None, (), False
+        if "trained" in message:
+            with contextlib.suppress(OSError):
+                control.send(TRAINED)
+            continue
         if "report" not in message:
             return Verdict(**message), tuple(curve), pruned
         progress, loss = message["report"]
@@ -426,10 +352,15 @@ def _failure(verdict: Verdict, end: End) -> Failure | None:
         return None
     if end.cause == "memory":
         return Failure(FailureKind.MEMORY, f"used {end.peak_bytes / 2**20:.0f} MiB, more than a burst may")
+    if end.cause == "overrun":
+        return Failure(FailureKind.TIMEOUT, "train() ran past its budget of CPU time")
     if end.cause == "deadline":
         return Failure(FailureKind.TIMEOUT, f"still running after {end.seconds:.0f} s; ended")
     if verdict.kind:
         return Failure(FailureKind(verdict.kind), verdict.message, verdict.traceback)
-    if end.code is not None and end.code < 0:
-        return Failure(FailureKind.KILLED, f"the burst was killed by signal {-end.code}")
+    if end.code is None:
+        return Failure(FailureKind.CONTRACT, "it closed its connection to the scorer, and ran on")
+    if end.code < 0:
+        name = signal.strsignal(-end.code) or "unknown"
+        return Failure(FailureKind.KILLED, f"the burst was killed by signal {-end.code} ({name})")
     return Failure(FailureKind.EXCEPTION, f"the process exited with code {end.code} before it was scored")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TRAINED = b"trained"
+"""The engine's word to the supervisor that ``train`` has returned: what answering takes is not counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -14,7 +17,8 @@ class Order:
         scratch: directory that the child works in; ``train.py`` lies there.
         device: ``cpu`` or ``cuda:N``.
         seed: seed of the burst.
-        seconds: wall-clock budget of ``train``.
+        seconds: budget of ``train``: CPU time on a CPU, wall clock on a GPU.
+        cpu_seconds: CPU time of the burst past which training is ended; None on a GPU.
         tokens: token budget, or None.
         context: longest sequence asked about.
         vocab_size: number of token values.
@@ -29,6 +33,7 @@ class Order:
     device: str
     seed: int
     seconds: float
+    cpu_seconds: float | None
     tokens: int | None
     context: int
     vocab_size: int
@@ -43,9 +48,9 @@ class Rules:
     """What the scorer must know of a burst.
 
     Args:
-        secret: seed of the scorer's own choices (which prefixes, which order); the variant never sees it.
-        seconds: wall-clock budget of ``train``, or the hard limit of a token budget.
-        overrun: seconds past the budget at which training counts as timed out.
+        secret: seed of the scorer's own choices (which prefixes, which order), beside the text's hash.
+        seconds: budget of ``train``, or the hard limit of a token budget.
+        patience: wall-clock seconds after which training counts as timed out.
         setup: seconds that the child may take before its clock starts.
         scoring: seconds that all answers together may take.
         vocab_size: number of token values.
@@ -54,7 +59,7 @@ class Rules:
 
     secret: int
     seconds: float
-    overrun: float
+    patience: float
     setup: float
     scoring: float
     vocab_size: int
@@ -83,7 +88,8 @@ class End:
     """How a burst's processes ended.
 
     Args:
-        cause: ``exit`` (by itself), ``deadline``, ``memory``, ``asked`` (by the engine) or ``orphaned``.
+        cause: ``exit`` (by itself), ``overrun`` (of CPU time), ``deadline``, ``memory``, ``asked``
+            (by the engine) or ``orphaned``.
         code: exit code of the child, negative for a signal; None when it was ended from here first.
         seconds: wall clock from fork to the end of the last descendant.
         peak_bytes: highest resident memory seen, descendants included.

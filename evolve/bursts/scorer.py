@@ -61,17 +61,16 @@ class _Burst:
         rules = self._rules
         self._expect(Kind.STARTED, time.monotonic() + rules.setup, "before its clock started")
         started = time.monotonic()
-        limit = rules.seconds + rules.overrun
+        late = f"train() ran past its budget of {rules.seconds:g} s"
         while True:
-            kind, payload = self._receive(
-                started + limit, f"train() ran past its budget of {rules.seconds:g} s"
-            )
+            kind, payload = self._receive(started + rules.patience, late)
             if kind is Kind.REPORT:
                 self._forward(*wire.unpack_report(payload))
             elif kind is Kind.TRAINED:
                 self.train_seconds = time.monotonic() - started
                 self.tokens = wire.unpack_report(payload)[2]
                 self._deadline = time.monotonic() + rules.scoring
+                self._engine.send(json.dumps({"trained": True}).encode())
                 return
             else:
                 raise Unfit(FailureKind.CONTRACT, f"it sent a frame of kind {kind.name} while training")
@@ -108,7 +107,7 @@ class _Burst:
     def _forward(self, progress: float, loss: float, tokens: int) -> None:
         """Pass a point of the learning curve on, within reason."""
         self._reports += 1
-        if self._reports <= _REPORTS_KEPT and math.isfinite(progress):
+        if self._reports <= _REPORTS_KEPT and 0.0 <= progress <= 1.0:
             point = {"report": [progress, loss if math.isfinite(loss) else None], "tokens": tokens}
             self._engine.send(json.dumps(point).encode())
 
@@ -119,7 +118,9 @@ def judge(task: Task, answers: socket.socket, rules: Rules, engine: socket.socke
     task = task.smaller() if rules.smoke else task
     try:
         burst.train()
-        score = task.score(burst.ask, np.random.default_rng(rules.secret))
+        # The text is part of the seed: in a token budget the rest is the burst's own seed, which it knows.
+        rng = np.random.default_rng([rules.secret, int(task.fingerprint(), 16)])
+        score = task.score(burst.ask, rng)
         return Verdict(score=score, train_seconds=burst.train_seconds, tokens=burst.tokens)
     except _Told as told:
         verdict = Verdict(kind=told.kind.value, message=told.message, traceback=told.traceback)

@@ -7,7 +7,9 @@ inherits what the child forked away into sessions of its own.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import selectors
 import signal
@@ -19,7 +21,7 @@ from typing import NoReturn
 import torch
 
 from evolve.bursts import child, process
-from evolve.bursts.messages import End, Order
+from evolve.bursts.messages import TRAINED, End, Order
 
 _HALF = 512 * 1024
 _POLL = 0.05
@@ -61,28 +63,41 @@ def run(
         control: this side's end of the stream to the engine; its end of file means the engine is gone.
         log: descriptor of the file that the child's capped output is written to at the end.
     """
-    os.setsid()
-    process.become_subreaper()
+    code = 1
+    try:
+        os.setsid()
+        process.become_subreaper()
+        end = _supervise(order, data, answers, control, log)
+        with contextlib.suppress(OSError):  # the engine is gone; nothing is left to tell
+            control.send(json.dumps(asdict(end)).encode())
+        code = 0
+    finally:
+        process.leave(code)
+
+
+def _supervise(
+    order: Order, data: torch.Tensor, answers: socket.socket, control: socket.socket, log: int
+) -> End:
+    """Fork the child, follow it to its end, and sweep."""
     started = time.monotonic()
     readable, writable = os.pipe()
     me = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _redirect(writable)
-        child.run(order, data, answers, me)
+        try:
+            _redirect(writable)
+            child.run(order, data, answers, me)
+        finally:
+            process.leave(1)
     os.close(writable)
     answers.close()
     output = Capped()
     cause, code, peak = _watch(order, pid, control, readable, output, started)
     swept = process.end_descendants()
     _drain(readable, output)
-    end = End(cause, code, time.monotonic() - started, peak, swept)
-    os.write(log, output.kept())
-    try:
-        control.send(json.dumps(asdict(end)).encode())
-    except OSError:
-        os._exit(1)  # the engine is gone; nothing is left to tell
-    os._exit(0)
+    with contextlib.suppress(OSError):  # a full disk loses the log, not the score
+        os.write(log, output.kept())
+    return End(cause, code, time.monotonic() - started, peak, swept)
 
 
 def _redirect(writable: int) -> None:
@@ -98,7 +113,8 @@ def _watch(
 ) -> tuple[str, int | None, int]:
     """Wait until the burst ends or must end; return the cause, the exit code and the peak memory."""
     handle = os.pidfd_open(pid)
-    peak = 0
+    peak, weigh = 0, started
+    limit = math.inf if order.cpu_seconds is None else order.cpu_seconds
     with selectors.DefaultSelector() as selector:
         for source in (control.fileno(), readable, handle):
             selector.register(source, selectors.EVENT_READ)
@@ -113,10 +129,18 @@ def _watch(
                 _, status = os.waitpid(pid, 0)
                 return "exit", os.waitstatus_to_exitcode(status), peak
             if control.fileno() in ready:
-                return ("asked" if control.recv(64) else "orphaned"), None, peak
-            if time.monotonic() - started > order.deadline:
+                word = control.recv(64)
+                if word != TRAINED:
+                    return ("asked" if word else "orphaned"), None, peak
+                limit = math.inf
+            if (now := time.monotonic()) - started > order.deadline:
                 return "deadline", None, peak
-            peak = max(peak, process.resident_bytes([pid, *process.descendants(pid)]))
+            if now >= weigh:  # not each time that the child prints
+                everyone = process.descendants(os.getpid())
+                peak = max(peak, process.resident_bytes(everyone))
+                if process.cpu_seconds(everyone) > limit:
+                    return "overrun", None, peak
+                weigh = now + _POLL
             if peak > order.memory_bytes:
                 return "memory", None, peak
 

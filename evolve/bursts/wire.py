@@ -1,7 +1,8 @@
 """The frames between a burst's child and its scorer: fixed binary shapes, nothing that could execute.
 
 A frame is ``magic (4) | kind (1) | padding (3) | payload length (4, little endian) | payload``. The
-scorer knows the exact length of every answer it asked for and refuses any other before reading it.
+scorer knows the exact length of every answer it asked for: a longer one is refused before it is read,
+a shorter one after.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def send(sock: socket.socket, kind: Kind, payload: bytes | memoryview = b"") -> 
 
     Raises:
         Closed: the other side is gone.
+        TimeoutError: the socket has a timeout, and the other side does not read.
     """
     try:
         sock.sendall(_HEADER.pack(_MAGIC, kind, len(payload)))
@@ -140,8 +142,16 @@ def pack_query(tokens: NDArray[np.int64]) -> bytes:
 
 
 def unpack_query(payload: bytearray) -> NDArray[np.int64]:
-    """Decode tokens of shape (B, T)."""
+    """Decode tokens of shape (B, T).
+
+    Raises:
+        Malformed: the payload has another size than it says.
+    """
+    if len(payload) < _QUERY.size:
+        raise Malformed("it sent a query without a shape")
     rows, length = _QUERY.unpack_from(payload)
+    if len(payload) != _QUERY.size + rows * length * 8:
+        raise Malformed(f"it sent {len(payload)} bytes for a query of shape {(rows, length)}")
     return np.frombuffer(payload, dtype="<i8", offset=_QUERY.size).reshape(rows, length)
 
 

@@ -9,6 +9,7 @@ Run as ``python -m evolve.bursts.zygote CONTROL_FD TRAIN_FILE SCRATCH``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -42,12 +43,13 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(wake)
-    control.send(json.dumps({"ready": os.getpid()}).encode())
     try:
-        _serve(control, woken, data)
+        with contextlib.suppress(ConnectionError):  # the engine is gone: nothing will be served
+            control.send(json.dumps({"ready": os.getpid()}).encode())
+            _serve(control, woken, data)
     finally:
         process.end_descendants()
-        shutil.rmtree(scratch, ignore_errors=True)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _serve(control: socket.socket, woken: int, data: torch.Tensor) -> None:
@@ -65,28 +67,45 @@ def _serve(control: socket.socket, woken: int, data: torch.Tensor) -> None:
                 message, descriptors, _, _ = socket.recv_fds(control, _LARGEST, 3)
                 if not message:
                     return
-                supervisors.add(_fork(Order(**json.loads(message)), descriptors, control, data))
+                order = Order(**json.loads(message))
+                try:
+                    supervisors.add(_fork(order, descriptors, control, data))
+                except OSError as error:  # no process to be had; the engine sees its streams close
+                    print(f"burst {order.burst}: {error}", file=sys.stderr, flush=True)
+                finally:
+                    for number in descriptors:
+                        os.close(number)
 
 
 def _fork(order: Order, descriptors: list[int], control: socket.socket, data: torch.Tensor) -> int:
     """Fork the supervisor of one burst and return its process id."""
     pid = os.fork()
     if pid == 0:
-        signal.set_wakeup_fd(-1)
-        supervisor.reset_signals()
-        control.close()
-        answers, to_engine = (socket.socket(fileno=number) for number in descriptors[:2])
-        supervisor.run(order, data, answers, to_engine, descriptors[2])
-    for number in descriptors:
-        os.close(number)
+        try:
+            signal.set_wakeup_fd(-1)
+            supervisor.reset_signals()
+            control.close()
+            answers, to_engine = (socket.socket(fileno=number) for number in descriptors[:2])
+            supervisor.run(order, data, answers, to_engine, descriptors[2])
+        finally:
+            process.leave(1)
     return pid
 
 
 def _reap(supervisors: set[int]) -> None:
-    """Reap the children that ended; kill any that is no supervisor: its own was killed before it."""
+    """Reap the children that ended; kill a supervisor that was stopped, and what has lost its supervisor.
+
+    Nobody but a variant stops a supervisor, and a stopped one watches over nothing.
+    """
     try:
-        while pid := os.waitpid(-1, os.WNOHANG)[0]:
-            supervisors.discard(pid)
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
+            if pid == 0:
+                break
+            if os.WIFSTOPPED(status):
+                process.kill(pid)
+            else:
+                supervisors.discard(pid)
     except ChildProcessError:
         return
     for pid in process.children(os.getpid()):

@@ -74,12 +74,12 @@ def show_data(population: Population, name: str, diff: bool = False) -> dict[str
 
 
 def find(population: Population, name: str) -> Variant:
-    """Return a variant by its id.
+    """Return a variant by its id, ``12`` for ``v12``.
 
     Raises:
         InputError: the run holds no such variant.
     """
-    variant = population.variants.get(name)
+    variant = population.variants.get(name) or population.variants.get(f"v{name}")
     if variant is None:
         known = list(population.variants)
         have = f"it has {known[0]} to {known[-1]}" if known else "it has none yet"

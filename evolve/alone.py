@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from evolve import session
+from evolve.bursts import process
 from evolve.bursts.executor import Job, LocalExecutor, Result
 from evolve.errors import EvolveError
 from evolve.preparing import Prepared, prepare
@@ -23,6 +24,7 @@ def main(file: str, arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="text file or folder; default: Python's own library")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where it runs")
     parser.add_argument("--seed", type=int, default=0, help="seed of the burst")
+    process.set_dumpable(False)  # this process may hold keys
     given = vars(parser.parse_args(arguments))
     flags = {**given, "seed_file": Path(file), "slots": 1, "models": ("none",)}
     try:

@@ -1,0 +1,53 @@
+"""A small engine: one long burst on each slot of a small text. Run as ``python engine.py FOLDER``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from evolve.bursts.executor import Job, LocalExecutor, Plan
+from evolve.tasks.language import LanguageSettings, LanguageTask
+
+SLOTS = 2
+LONG = "import time\n\ndef train(burst):\n    burst.report(1.0)\n    time.sleep(60)\n"
+
+
+def plan_in(folder: Path) -> Plan:
+    """Lay a small text down and say how bursts on it are run."""
+    words = np.random.default_rng(0).choice(["the", "cat", "sat", "on", "a", "mat", "\n", "and\n\n"], 40_000)
+    (folder / "text.txt").write_text(" ".join(words))
+    task = LanguageTask.load(LanguageSettings(str(folder / "text.txt"), context=64, windows=16))
+    (folder / "train.bin").write_bytes(task.train_bytes().tobytes())
+    return Plan(
+        task=task.to_spec(),
+        entry=task.entry,
+        train_file=folder / "train.bin",
+        scratch=folder / "scratch",
+        logs=folder / "logs",
+        devices=("cpu",) * SLOTS,
+        seconds=2.0,
+        tokens=8 * 64 * 20,
+        context=64,
+        vocab_size=task.vocab_size,
+        memory_bytes=800 << 20,
+    )
+
+
+async def main(folder: Path) -> None:
+    """Print a line for each burst that has begun, and wait for them all."""
+    executor = LocalExecutor(replace(plan_in(folder), seconds=60.0))
+    await executor.start()
+
+    def begun(*_: object) -> bool:
+        print("begun", flush=True)
+        return False
+
+    await asyncio.gather(*(executor.run(Job(f"long-{n}", LONG, seed=n), begun) for n in range(SLOTS)))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

@@ -1,0 +1,7 @@
+"""Leaves by the usual door."""
+
+import sys
+
+
+def train(burst):
+    sys.exit(3)  # here
