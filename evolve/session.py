@@ -286,7 +286,7 @@ def _described(prepared: Prepared) -> str:
     """Describe the task to a model, with the budget of a burst."""
     settings = prepared.settings
     where = "one CPU thread" if settings.device == "cpu" else "one GPU"
-    budget = f"{settings.burst:g} seconds of wall clock"
+    budget = f"{settings.burst:g} seconds"
     if settings.burst_tokens is not None:
         budget = f"{settings.burst_tokens} tokens"
     return f"{prepared.task.describe()}\nBudget of a burst: {budget} on {where}."

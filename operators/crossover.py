@@ -61,7 +61,8 @@ class Crossover:
         if len(differing) == 1 and same_text(with_values(first, _of_second(differing)), second):
             return Refusal(RefusalKind.NOTHING, "the parents differ in one value only", self.name, model.name)
         names = [list(differing)[i] for i in sorted(rng.permutation(len(differing))[:LISTED])]
-        messages = prompts.small_mix(context, {name: differing[name] for name in names})
+        listed = {name: differing[name] for name in names}
+        messages = prompts.small_mix(context, listed, why=not model.small)
         schema = mixing_schema(names) if model.small else mix_schema(names)
         ask = Ask(messages, self.name, model.form, schema, self.temperature)
         return await exchange(self.chat, model, ask, lambda text: apply_mix(text, first, second))
@@ -72,20 +73,26 @@ def _of_second(differing: Mapping[str, tuple[Value, Value]]) -> dict[str, Value]
 
 
 def mixing_schema(names: Sequence[str]) -> Mapping[str, Any]:
-    """Return the schema of ``mix_schema`` with at least one ``"b"``, which small models forget."""
-    return {"anyOf": [mix_schema(names, name) for name in names]}
+    """Return the schema for small models: at least one ``"b"``, which they forget, and no reason."""
+    return {"anyOf": [_object(_sides(names, name)) for name in names]}
 
 
-def mix_schema(names: Sequence[str], second: str = "") -> Mapping[str, Any]:
-    """Return the JSON schema of a reply that says ``"a"`` or ``"b"`` for every name, then why.
+def mix_schema(names: Sequence[str]) -> Mapping[str, Any]:
+    """Return the JSON schema of a reply that says ``"a"`` or ``"b"`` for every name, then why."""
+    return _object({**_sides(names), "hypothesis": {"type": "string", "maxLength": 120}})
 
-    For the name ``second``, it says ``"b"``.
-    """
-    sides = {name: {"type": "string", "enum": ["b"] if name == second else ["a", "b"]} for name in names}
+
+def _sides(names: Sequence[str], second: str = "") -> dict[str, Any]:
+    """Return for each name that it is ``"a"`` or ``"b"``; for the name ``second``, that it is ``"b"``."""
+    return {name: {"type": "string", "enum": ["b"] if name == second else ["a", "b"]} for name in names}
+
+
+def _object(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema of an object with exactly these properties, in this order."""
     return {
         "type": "object",
-        "properties": {**sides, "hypothesis": {"type": "string", "maxLength": 120}},
-        "required": [*names, "hypothesis"],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
 

@@ -63,8 +63,21 @@ class Mutate:
 
 
 def offer_schema(offered: Mapping[str, Sequence[Value]]) -> Mapping[str, Any]:
-    """Return the JSON schema of a reply that takes one of the offers, and says why."""
-    return {"anyOf": [_answer({"const": name}, {"enum": list(values)}) for name, values in offered.items()]}
+    """Return the JSON schema of a reply that takes one of the offers.
+
+    It is for small models, so it leaves no room for a reason: what they write there is noise.
+    """
+    return {
+        "anyOf": [
+            {
+                "type": "object",
+                "properties": {"tunable": {"const": name}, "value": {"enum": list(values)}},
+                "required": ["tunable", "value"],
+                "additionalProperties": False,
+            }
+            for name, values in offered.items()
+        ]
+    }
 
 
 def choice_schema(tunables: Sequence[Tunable]) -> Mapping[str, Any]:

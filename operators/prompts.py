@@ -117,13 +117,13 @@ def small_mutate(
         "directions": _short_directions(context),
         "tunables": fenced("\n".join(listed), "text"),
         "attempts": attempt_list(context.attempts[-SMALL_ATTEMPTS:], width=80),
-        "form": render(ReplyForm.JSON.value, {}).strip(),
+        "form": render("json_small" if offered else "json", {}).strip(),
     }
     return (("user", render("small", values)),)
 
 
-def small_mix(context: Context, differing: Mapping[str, tuple[Value, Value]]) -> Messages:
-    """Return the short message that asks a small model to choose between two parents' values."""
+def small_mix(context: Context, differing: Mapping[str, tuple[Value, Value]], why: bool) -> Messages:
+    """Return the short message that asks to choose between two parents' values, and if ``why``, for the reason."""
     listed = [f"{name}: a = {spelled(a)}, b = {spelled(b)}" for name, (a, b) in differing.items()]
     values = {
         **_goal(context),
@@ -131,6 +131,7 @@ def small_mix(context: Context, differing: Mapping[str, tuple[Value, Value]]) ->
         "other_score": _score(context.parents[1]),
         "directions": _short_directions(context),
         "differences": fenced("\n".join(listed), "text"),
+        "form": render("json_mix" if why else "json_mix_small", {}).strip(),
     }
     return (("user", render("small_mix", values)),)
 

@@ -38,13 +38,13 @@ def test_a_child_that_is_its_second_parent_is_refused(chat, context_of, source, 
 
 
 def test_a_small_model_chooses_between_the_parents_values(chat, context_of, source, second):
-    reply = json.dumps({"DEPTH": "b", "MOMENTUM": "a", "hypothesis": "deeper"})
+    reply = json.dumps({"DEPTH": "b", "MOMENTUM": "a"})
     scripted = chat([reply], SMALL)
     result = proposed(Crossover(scripted), context_of(source, second))
     child = source.replace("DEPTH = 4", "DEPTH = 6")
-    assert result == Proposal(child, "DEPTH 4 -> 6: deeper", "crossover", "local/tiny")
+    assert result == Proposal(child, "DEPTH 4 -> 6", "crossover", "local/tiny")
     branches = [branch["properties"] for branch in scripted.asked[0].schema["anyOf"]]
-    assert all(list(branch) == ["DEPTH", "MOMENTUM", "hypothesis"] for branch in branches)
+    assert all(list(branch) == ["DEPTH", "MOMENTUM"] for branch in branches)
     assert [branch["DEPTH"]["enum"] for branch in branches] == [["b"], ["a", "b"]]
 
 

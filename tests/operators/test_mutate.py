@@ -56,13 +56,11 @@ def test_a_reply_that_does_not_apply_is_a_refusal_with_its_hypothesis(chat, cont
 
 
 def test_a_small_model_chooses_a_tunable_by_schema(chat, context_of, source):
-    scripted = chat([json.dumps({"tunable": "WIDTH", "value": 192, "hypothesis": "wider"})], SMALL)
+    scripted = chat([json.dumps({"tunable": "WIDTH", "value": 192})], SMALL)
     result = proposed(Mutate(scripted), context_of(source))
-    assert result == Proposal(
-        source.replace("128 ", "192 "), "WIDTH 128 -> 192: wider", "mutate", "local/tiny"
-    )
+    assert result == Proposal(source.replace("128 ", "192 "), "WIDTH 128 -> 192", "mutate", "local/tiny")
     branches = scripted.asked[0].schema["anyOf"]
-    assert all(list(branch["properties"]) == ["tunable", "value", "hypothesis"] for branch in branches)
+    assert all(list(branch["properties"]) == ["tunable", "value"] for branch in branches)
 
 
 def test_every_offer_to_a_small_model_can_be_taken(chat, context_of, source):
@@ -72,7 +70,7 @@ def test_every_offer_to_a_small_model_can_be_taken(chat, context_of, source):
     assert {branch["tunable"]["const"] for branch in branches} == set(values_of(source))
     for branch in branches:
         for value in branch["value"]["enum"]:
-            reply = json.dumps({"tunable": branch["tunable"]["const"], "value": value, "hypothesis": ""})
+            reply = json.dumps({"tunable": branch["tunable"]["const"], "value": value})
             assert isinstance(proposed(Mutate(chat([reply], SMALL)), context_of(source)), Proposal)
 
 

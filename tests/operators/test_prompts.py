@@ -15,7 +15,7 @@ def all_messages(context):
     ]
     differing = {"DEPTH": (4, 6)}
     asked.append(prompts.small_mutate(context, parse_tunables(context.parents[0].source), {}))
-    return [*asked, prompts.small_mix(context, differing)]
+    return [*asked, prompts.small_mix(context, differing, why=True)]
 
 
 def test_every_prompt_file_is_filled_in_without_a_placeholder_left(context_of, source):
