@@ -30,6 +30,7 @@ from evolve.report.tree import tree as tree_of
 from evolve.report.tree import tree_data
 from evolve.report.untrusted import code
 from evolve.settings import FILE, Settings, load
+from operators.prompts import PromptError
 from population.errors import NotARun, PopulationError
 from population.store import Population
 
@@ -219,9 +220,9 @@ def main() -> None:
     forgiving(errors)
     try:
         app()
-    except (EvolveError, PopulationError) as error:
+    except (EvolveError, PopulationError, PromptError) as error:
         errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(getattr(error, "exit_code", 2))
+        sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -33,7 +33,9 @@ class Settings(BaseModel):
 
     # bursts
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where bursts run")
-    burst: Positive | None = Field(None, description="seconds of training in a burst (CPU time on a CPU); 20 on CPU, 300 on CUDA")
+    burst: Positive | None = Field(
+        None, description="seconds of training in a burst; 20 on CPU (of CPU time), 300 on CUDA"
+    )
     burst_tokens: Count | None = Field(None, description="tokens of training in a burst, instead of seconds")
     slots: Count | None = Field(None, description="bursts at once; default: cores, or GPUs")
     memory_mb: Count | None = Field(

@@ -33,6 +33,8 @@ CURVE_POINTS = 6
 class PromptError(ValueError):
     """A prompt file names something that is not known here."""
 
+    exit_code = 2
+
 
 def render(name: str, values: Mapping[str, str]) -> str:
     """Return the prompt file ``name`` (without ``.md``) with each ``$placeholder`` filled in.
@@ -123,7 +125,7 @@ def small_mutate(
 
 
 def small_mix(context: Context, differing: Mapping[str, tuple[Value, Value]], why: bool) -> Messages:
-    """Return the short message that asks to choose between two parents' values, and if ``why``, for the reason."""
+    """Return the short message that asks to choose between two parents' values (and ``why``)."""
     listed = [f"{name}: a = {spelled(a)}, b = {spelled(b)}" for name, (a, b) in differing.items()]
     values = {
         **_goal(context),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 
 class PopulationError(Exception):
@@ -19,6 +20,8 @@ class PopulationError(Exception):
         └── StoreFull      the disk took nothing more; what was recorded before is safe
     """
 
+    exit_code: ClassVar[int] = 1
+
     def __init__(self, path: Path, message: str) -> None:
         super().__init__(path, message)
         self.path = path
@@ -31,13 +34,19 @@ class PopulationError(Exception):
 class NotARun(PopulationError):
     """There is no population in the folder."""
 
+    exit_code = 2
+
 
 class AlreadyExists(PopulationError):
     """There is a population in the folder already."""
 
+    exit_code = 2
+
 
 class Locked(PopulationError):
     """Another process writes the population; ``pid`` is its id, None when it cannot be told."""
+
+    exit_code = 2
 
     def __init__(self, path: Path, pid: int | None) -> None:
         who = "another process" if pid is None else f"process {pid}"
