@@ -48,7 +48,7 @@ class Rules:
     """What the scorer must know of a burst.
 
     Args:
-        secret: seed of the scorer's own choices (which prefixes, which order), beside the text's hash.
+        secret: seed of the scorer's own choices (which prefixes, which order); the variant never sees it.
         seconds: budget of ``train``, or the hard limit of a token budget.
         patience: wall-clock seconds after which training counts as timed out.
         setup: seconds that the child may take before its clock starts.

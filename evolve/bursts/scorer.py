@@ -3,6 +3,9 @@
 One scorer serves one slot. It never runs a variant's code and never imports torch. For each burst the
 engine passes it the other end of the child's stream; what it finds goes back to the engine as JSON.
 
+Not covered: a burst that goes on training while it is asked, in a thread or in its answers. The time for
+scoring is all that bounds it.
+
 Run as ``python -m evolve.bursts.scorer CONTROL_FD TASK_JSON``.
 """
 
@@ -118,9 +121,7 @@ def judge(task: Task, answers: socket.socket, rules: Rules, engine: socket.socke
     task = task.smaller() if rules.smoke else task
     try:
         burst.train()
-        # The text is part of the seed: in a token budget the rest is the burst's own seed, which it knows.
-        rng = np.random.default_rng([rules.secret, int(task.fingerprint(), 16)])
-        score = task.score(burst.ask, rng)
+        score = task.score(burst.ask, np.random.default_rng(rules.secret))
         return Verdict(score=score, train_seconds=burst.train_seconds, tokens=burst.tokens)
     except _Told as told:
         verdict = Verdict(kind=told.kind.value, message=told.message, traceback=told.traceback)
