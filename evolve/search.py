@@ -129,6 +129,7 @@ class Search:
                 return None
             if isinstance(job, Birth):
                 self._gate.enter(job.ticket)
+                self._asking += job.asks
             self._tasks[job.ticket] = (job, asyncio.create_task(self._perform(job)))
         return None
 
@@ -211,7 +212,6 @@ class Search:
 
     async def _propose(self, birth: Birth) -> Proposal | Refusal:
         """Have the operator make a child; wait a little when its model does not answer."""
-        self._asking += birth.asks
         try:
             proposal = await self._brake.unless_on(birth.operator.propose(birth.context, birth.rng))
             if isinstance(proposal, Refusal) and proposal.kind is RefusalKind.LLM:
