@@ -12,7 +12,7 @@ import numpy as np
 from evolve.bursts.executor import Job, LocalExecutor, Plan
 from evolve.tasks.language import LanguageSettings, LanguageTask
 
-SLOTS = 2
+SLOTS = 3
 LONG = "import time\n\ndef train(burst):\n    burst.report(1.0)\n    time.sleep(60)\n"
 
 
@@ -29,11 +29,11 @@ def plan_in(folder: Path) -> Plan:
         scratch=folder / "scratch",
         logs=folder / "logs",
         devices=("cpu",) * SLOTS,
-        seconds=2.0,
+        seconds=1.0,
         tokens=8 * 64 * 20,
         context=64,
         vocab_size=task.vocab_size,
-        memory_bytes=800 << 20,
+        memory_bytes=500 << 20,
     )
 
 

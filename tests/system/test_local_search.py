@@ -27,7 +27,7 @@ def test_the_embedded_model_writes_a_child_and_ends_with_the_engine(text: Path, 
         return any(e["event"] == "measured" and e["data"]["model"] == MODEL for e in seen)
 
     command = ("run", SEED, "--data", text, *TASK, "--run", "run", "--model", MODEL)
-    flags = ("--burst", 1, "--slots", 1, "--llm-threads", 2, "--llm-nice", 0, "--seed", 1, "--json")
+    flags = ("--burst", 1, "--slots", 1, "--llm-nice", 0, "--seed", 1, "--json")
     with started(*command, *flags, cwd=tmp_path) as search:
         seen = follow(search, written)
         everything = family(search)
