@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from evolve import doctor as doctor_module
 from evolve import session
@@ -25,7 +27,7 @@ from evolve.report.show import show as show_of
 from evolve.report.show import show_data
 from evolve.report.status import status as status_of
 from evolve.report.status import status_data
-from evolve.report.terminal import forgiving, to_json
+from evolve.report.terminal import forgiving, invocation, to_json
 from evolve.report.tree import tree as tree_of
 from evolve.report.tree import tree_data
 from evolve.report.untrusted import code
@@ -35,6 +37,11 @@ from population.errors import NotARun, PopulationError
 from population.store import Population
 
 INTERRUPTED = 130
+_BEGINNINGS = (
+    (("doctor",), "what this machine offers"),
+    (("run", "train.py", "--hours", "8"), "search; Ctrl-C stops, nothing is lost"),
+    (("--help",), "every command"),
+)
 
 app = typer.Typer(
     no_args_is_help=False,
@@ -63,13 +70,13 @@ Target = Annotated[float | None, _option("target")]
 def start(context: typer.Context) -> None:
     """Say what to type first when no command is given."""
     if context.invoked_subcommand is None:
-        console.print(
-            "Evolve a train.py while you sleep. To begin:\n\n"
-            "  [bold]python -m evolve doctor[/]                  what this machine offers\n"
-            "  [bold]python -m evolve run train.py --hours 8[/]  search; Ctrl-C stops, nothing is lost\n"
-            "  [bold]python -m evolve --help[/]                  every command\n",
-            highlight=False,
-        )
+        commands = [f"  {invocation(*words)}" for words, _ in _BEGINNINGS]
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True, min_width=max(map(len, commands)), style="bold")
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        for command, (_, why) in zip(commands, _BEGINNINGS, strict=True):
+            table.add_row(Text(command), why)
+        console.print("Evolve a train.py while you sleep. To begin:\n", table, sep="\n", highlight=False)
 
 
 @app.command()
@@ -265,7 +272,7 @@ def _refuse_existing(folder: Path) -> None:
     """Refuse a run folder that exists, before any work is done for it."""
     if folder.exists():
         raise InputError(
-            f"{folder} exists; go on with it by `python -m evolve resume {folder}`, or give another --run"
+            f"{folder} exists; go on with it by `{invocation('resume', str(folder))}`, or give another --run"
         )
 
 

@@ -25,6 +25,7 @@ from evolve.measuring import Brake, Meter
 from evolve.policy import Policy
 from evolve.preparing import Prepared
 from evolve.report.live import Display
+from evolve.report.terminal import invocation
 from evolve.search import Search
 from evolve.settings import Settings
 from evolve.tuning import Studies
@@ -60,7 +61,7 @@ def create(folder: Path, prepared: Prepared) -> None:
         folder.mkdir(parents=True)
     except FileExistsError:
         raise InputError(
-            f"{folder} exists; go on with it by `python -m evolve resume {folder}`, or name another"
+            f"{folder} exists; go on with it by `{invocation('resume', str(folder))}`, or name another"
         ) from None
     except OSError as error:
         raise InputError(f"cannot make the run folder {folder}: {error.strerror}") from error

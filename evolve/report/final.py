@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from evolve.budget import spent_on
 from evolve.report import figures
 from evolve.report.standing import Standing, bursts, gain_over, metric, outcome, standing, standing_data
 from evolve.report.status import gained, sure
-from evolve.report.terminal import plain_dict
+from evolve.report.terminal import invocation, plain_dict
 from evolve.report.tree import gain_text, result
 from evolve.report.untrusted import one_line
 from population.lineage import descent
@@ -130,15 +129,14 @@ def _line(population: Population, now: Standing, decimals: int) -> Iterable[Rend
 
 def _next(run: Path, now: Standing) -> Table:
     """List the commands that show more."""
-    folder = shlex.quote(str(run))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="cyan")
     table.add_column(style="dim", no_wrap=True, overflow="ellipsis")
-    rows = [(f"tree {folder}", "the whole lineage")]
+    rows: list[tuple[tuple[str, ...], str]] = [(("tree", str(run)), "the whole lineage")]
     if now.champion is not None:
-        rows.append((f"show {folder} {now.champion.id} --diff", "the champion in full"))
-        rows.append((f"best {folder} -o best.py", "its source"))
-    rows.append((f"status {folder}", "what was spent on what"))
-    for command, why in rows:
-        table.add_row(Text(f"python -m evolve {command}"), why)
+        rows.append((("show", str(run), now.champion.id, "--diff"), "the champion in full"))
+        rows.append((("best", str(run), "-o", "best.py"), "its source"))
+    rows.append((("status", str(run)), "what was spent on what"))
+    for words, why in rows:
+        table.add_row(Text(invocation(*words)), why)
     return table

@@ -7,7 +7,11 @@ import io
 import json
 import math
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -96,6 +100,15 @@ def forgiving(console: Console) -> Console:
 def open_console(stream: TextIO) -> Console:
     """Return a console on ``stream``; nothing is highlighted but what a report colours itself."""
     return Console(file=Forgiving(stream), highlight=False, markup=False, emoji=False)  # type: ignore[arg-type]
+
+
+def invocation(*words: str) -> str:
+    """Return a command of ours as it can be typed here, also when ``python`` is another one than ours."""
+    ours, here = Path(sys.executable), Path.cwd()
+    typed = "python"
+    if shutil.which(typed) != str(ours):
+        typed = str(ours.relative_to(here) if ours.is_relative_to(here) else ours)
+    return shlex.join([typed, "-m", "evolve", *words])
 
 
 def to_json(data: Any, indent: int | None = None) -> str:

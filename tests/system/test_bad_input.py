@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.system.command import SEED, TASK, evolve, side_by_side
+from tests.system.command import ROOT, SEED, TASK, evolve, side_by_side
 
 pytestmark = pytest.mark.system
 
@@ -172,3 +173,12 @@ def test_a_seed_that_fails_in_its_burst_ends_the_run_with_the_failure_and_its_li
     assert "error: the seed variant fails (exception): ValueError: 8 rows do not fit" in done.stderr
     assert f'File "train.py", line {line}, in train' in done.stderr
     assert "evolve/" not in done.stderr
+
+
+def test_a_python_without_our_packages_is_told_what_to_type() -> None:
+    bare = [sys.executable, "-S", "-m", "evolve", "doctor"]  # -S: site-packages are out of its reach
+    done = subprocess.run(bare, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "has no package" in done.stderr
+    assert "run `make` once, then `source .venv/bin/activate`" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -3,12 +3,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
+import subprocess
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolve.report.terminal import Forgiving, encodable, open_console, to_json
+from evolve.report.terminal import Forgiving, encodable, invocation, open_console, to_json
 
 
 def ascii_stream() -> io.TextIOWrapper:
@@ -86,3 +88,11 @@ def test_json_is_one_line_of_printable_ascii(text: str) -> None:
     assert written.isascii()
     assert written.isprintable()
     assert json.loads(written) == {text: text}
+
+
+def test_a_command_that_is_shown_can_be_typed_as_it_is() -> None:
+    command = invocation("run", "my train.py", "--help")
+    words = shlex.split(command)
+    assert words[1:] == ["-m", "evolve", "run", "my train.py", "--help"]
+    shown = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert "Search for a better train.py" in shown.stdout
