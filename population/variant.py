@@ -65,9 +65,17 @@ class State(enum.StrEnum):
 class Purpose(enum.StrEnum):
     """What a burst was spent on."""
 
-    FIRST = "first"
-    TRIAL = "trial"
-    REPLICATE = "replicate"
+    FIRST = "first"  # to see what a new variant is worth
+    TRIAL = "trial"  # one of Optuna's
+    CONFIRM = "confirm"  # the best trial once more, before it counts
+    REPLICATE = "replicate"  # on a seed that nothing was selected by
+    VERIFY = "verify"  # champion against seed, on the test split
+    ABLATION = "ablation"  # a part of the champion's change
+
+    @property
+    def searches(self) -> bool:
+        """Say whether the burst is part of the search, and not of looking at what it came to."""
+        return self not in (Purpose.VERIFY, Purpose.ABLATION)
 
 
 @dataclass(frozen=True, slots=True)
