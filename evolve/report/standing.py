@@ -69,9 +69,9 @@ def seed(population: Population) -> Variant | None:
 
 
 def bursts(population: Population) -> Iterator[Measurement]:
-    """Yield every measurement of the run, variant by variant."""
+    """Yield every burst of the search, variant by variant."""
     for name in population.variants:
-        yield from population.measurements(name)
+        yield from (m for m in population.measurements(name) if m.purpose.searches)
 
 
 def outcome(population: Population, name: str) -> Outcome:
@@ -102,8 +102,13 @@ def standing(population: Population) -> Standing:
     if best_one is None or first is None or best is None or base is None:
         return Standing(best_one, best, base, None, None, None)
     way = direction(population)
-    better = None if best_one.id == first.id else probability_better(best, base, way)
-    return Standing(best_one, best, base, way.gain(best.mean, over=base.mean), gain_error(best, base), better)
+    gain, error = way.gain(best.mean, over=base.mean), gain_error(best, base)
+    if best_one.id == first.id:
+        return Standing(best_one, best, base, gain, error, None)
+    found = population.difference(best_one.id, first.id, way)
+    if found is None:  # no fresh seeds in common: as far as single scores tell
+        return Standing(best_one, best, base, gain, error, probability_better(best, base, way))
+    return Standing(best_one, best, base, found.gain, found.standard_error, found.probability)
 
 
 def standing_data(now: Standing) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def count(population: Population) -> Counts:
     dollars, unpriced = spent_on(population.calls)
     purposes = Counter(m.purpose for m in measured)
     return Counts(
-        {purpose.value: purposes[purpose] for purpose in Purpose},
+        {purpose.value: purposes[purpose] for purpose in Purpose if purpose.searches},
         dict(Counter(outcome(population, name).state for name in population.variants)),
         dict(failures.most_common()),
         dict(kinds.most_common()),
