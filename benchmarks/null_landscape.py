@@ -1,11 +1,11 @@
-"""How often luck is crowned, and how often a real gain is: the engine's own loop on a landscape of known truth.
+"""How often luck is crowned, and how often a real gain is: the real loop on a landscape of known truth.
 
     python -m benchmarks.null_landscape [--searches N] [--power-searches N]
 
-1. Null: all variants are equal and noisy; every champion but the seed is false. Beside it, what keeping the best
-   single score would have crowned in the same searches.
-2. Power: one child in five of a parent without it has a planted improvement of two standard deviations of the
-   noise; is it champion within 60 evaluations?
+1. Null: all variants are equal and noisy; every champion but the seed is false. Beside it, what keeping the
+   best single score would have crowned in the same searches.
+2. Power: one child in five of a parent without it has a planted improvement of two standard deviations of
+   the noise; is it champion within 60 evaluations?
 """
 
 from __future__ import annotations
