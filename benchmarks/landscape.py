@@ -94,10 +94,28 @@ def gain_of(source: str) -> float:
 def search(
     folder: Path, proposer: Operator, executor: NoisyExecutor, evaluations: int, seed: int, **changes: object
 ) -> tuple[Search, Population]:
-    """Put a search together with the default settings; the caller runs it and closes the population.
+    """Found a run in ``folder``, which must not exist, and wire a search over it; the caller closes both."""
+    population = Population.create(folder)
+    digest = population.keep_source(SOURCE)
+    founder = Variant(SEED, digest, digest, admission.mark(SOURCE), (), "seed", "the seed", 0, 0)
+    population.commit(founder, meta={"metric": "score", "direction": "minimize"})
+    return wired(population, folder, proposer, executor, evaluations, seed, **changes), population
+
+
+def wired(
+    population: Population,
+    folder: Path,
+    proposer: Operator,
+    executor: NoisyExecutor,
+    evaluations: int,
+    seed: int,
+    **changes: object,
+) -> Search:
+    """Put a search together with the default settings.
 
     Args:
-        folder: for the run; must not exist.
+        population: open for writing.
+        folder: where it lies.
         proposer: makes the children.
         executor: scores them.
         evaluations: budget in bursts.
@@ -105,10 +123,6 @@ def search(
         changes: fields of the policy that differ.
     """
     defaults = Settings()
-    population = Population.create(folder)
-    digest = population.keep_source(SOURCE)
-    founder = Variant(SEED, digest, digest, admission.mark(SOURCE), (), "seed", "the seed", 0, 0)
-    population.commit(founder, meta={"metric": "score", "direction": "minimize"})
     arm = Arm(proposer.name)
     operators: Mapping[Arm, Operator] = {arm: proposer}
     breeder = Breeder(
@@ -135,4 +149,4 @@ def search(
     brake = Brake()
     meter = Meter(executor, brake, Seeds(seed))
     studies = Studies(folder / "studies", Direction.MINIMIZE)
-    return Search(policy, population, breeder, meter, studies, brake, lambda _: None), population
+    return Search(policy, population, breeder, meter, studies, brake, lambda _: None)
