@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from evolve.race import CROWNED, ENTERED, LEFT
 from evolve.report.figures import gain_error
 from population.fitness import Fitness, probability_better
 from population.store import Population
@@ -61,6 +62,13 @@ def metric(population: Population) -> str:
 def champion(population: Population) -> Variant | None:
     """Return the champion, None before there is one."""
     return population.variants.get(str(population.meta("champion")))
+
+
+def contender(population: Population) -> str | None:
+    """Return the variant that is measured on fresh seeds against the champion, None while there is none."""
+    race = (event for event in reversed(population.events) if event.kind in (ENTERED, LEFT, CROWNED))
+    last = next(race, None)
+    return str(last.data["variant"]) if last is not None and last.kind == ENTERED else None
 
 
 def seed(population: Population) -> Variant | None:

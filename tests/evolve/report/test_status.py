@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 from evolve.report.status import ArmCount, arm_counts, call_counts, status, status_data
+from population.ledger import Event
 from population.store import Population
 
 Render = Callable[..., str]
@@ -24,6 +25,13 @@ def test_the_champion_is_compared_with_the_seed(run: Population, render: Render)
     text = render(status(run, running=True))
     assert text.startswith("running now")
     assert re.search(r"gain +\+0\.205 ± 0\.\d+ +P\(better than the seed\) 9\d\.\d %", text)
+
+
+def test_the_contender_is_named(run: Population, render: Render) -> None:
+    assert re.search(r"contender +none now", render(status(run, running=True)))
+    run.commit(Event("contender", "v3 enters", 1030.0, {"variant": "v3", "place": 1}))
+    assert re.search(r"contender +v3 +2\.45", render(status(run, running=True)))
+    assert status_data(run, running=True)["contender"] == "v3"
 
 
 def test_an_unknown_price_is_said(run: Population, render: Render) -> None:
