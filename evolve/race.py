@@ -162,6 +162,8 @@ class Race:
 
     def _enter(self, champion: str, news: list[News]) -> bool:
         """Let the most promising variant enter, if it is promising and a burst can be had for it."""
+        if any(variant == SEED for variant, _ in self._asked):
+            return False  # the noise is still being measured
         best = self._population.fitness(champion)
         while self._waiting and best is not None and self._may_replicate():
             _, _, name = self._waiting[0]

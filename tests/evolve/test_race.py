@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from numpy.random import Generator
 
 from benchmarks.landscape import NoisyExecutor, Proposer, gain_of, search, wired
 from evolve.budget import counted
@@ -17,6 +18,7 @@ from evolve.crowning import LOOKS
 from evolve.race import CROWNED, ENTERED, LEFT, SEED
 from evolve.seeds import FRESH, SCREEN, Seeds
 from operators.proposal import Context, Proposal, Refusal
+from population.genome import values_of
 from population.store import Population
 from population.variant import Failure, FailureKind, Purpose, State
 
@@ -156,15 +158,25 @@ class Tunable:
     name: str = "mutate"
     arity: int = 1
 
-    async def propose(self, context: Context, rng: object) -> Proposal | Refusal:
+    async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
         source = context.parents[0].source
-        number = source.count("IDEA")
         mark = "" if "X = " in source else "\nX = 1.0  # tune: 0..2\n"
-        return Proposal(f"{source}{mark}\nIDEA_{number}_{id(rng)} = 1\n", "an idea", self.name)
+        return Proposal(f"{source}{mark}\nIDEA = {int(rng.integers(2**62))}\n", "an idea", self.name)
+
+
+@dataclass(frozen=True)
+class Sloped(NoisyExecutor):
+    """The larger X, the better."""
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        result = await super().run(job, watch)
+        score = result.score
+        assert score is not None
+        return replace(result, score=score - 5.0 * float(values_of(job.source).get("X", 0.0)))
 
 
 def test_the_best_trial_counts_only_after_another_burst_under_another_seed(tmp_path: Path) -> None:
-    one, population = search(tmp_path / "run", Tunable(), NoisyExecutor(), 60, 1, trials=4)
+    one, population = search(tmp_path / "run", Tunable(), Sloped(), 60, 1, trials=4)
     with closing(population):
         asyncio.run(one.run())
         tuned = [v for v in population.variants.values() if v.tuned]
