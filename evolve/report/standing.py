@@ -69,9 +69,9 @@ def seed(population: Population) -> Variant | None:
 
 
 def bursts(population: Population) -> Iterator[Measurement]:
-    """Yield every measurement of the run, variant by variant."""
+    """Yield every measurement of the search, variant by variant."""
     for name in population.variants:
-        yield from population.measurements(name)
+        yield from (m for m in population.measurements(name) if m.purpose.searches)
 
 
 def outcome(population: Population, name: str) -> Outcome:

@@ -21,6 +21,7 @@ from evolve.report import figures
 from evolve.report.standing import bursts, metric, outcome, standing, standing_data
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
+from evolve.report.verified import verified_data, verified_line
 from population.ledger import Call
 from population.store import Population
 from population.variant import Purpose
@@ -70,7 +71,7 @@ class Counts:
 
     @property
     def evaluations(self) -> int:
-        """Bursts of every purpose."""
+        """Bursts of the search, of every purpose."""
         return sum(self.purposes.values())
 
     @property
@@ -87,7 +88,7 @@ def count(population: Population) -> Counts:
     dollars, unpriced = spent_on(population.calls)
     purposes = Counter(m.purpose for m in measured)
     return Counts(
-        {purpose.value: purposes[purpose] for purpose in Purpose},
+        {purpose.value: purposes[purpose] for purpose in Purpose if purpose.searches},
         dict(Counter(outcome(population, name).state for name in population.variants)),
         dict(failures.most_common()),
         dict(kinds.most_common()),
@@ -192,8 +193,16 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "dollars": {"known": counts.dollars, "calls_of_unknown_price": counts.unpriced},
         "noise": population.noise(),
         **standing_data(standing(population)),
+        "verified": verified_data(population),
+        "afterwards": afterwards(population),
     }
     return plain_dict(data)
+
+
+def afterwards(population: Population) -> dict[str, int]:
+    """Count the bursts that were no part of the search, by purpose; no budget counts them."""
+    measured = (m for name in population.variants for m in population.measurements(name))
+    return dict(Counter(m.purpose.value for m in measured if not m.purpose.searches))
 
 
 def _headline(population: Population, running: bool) -> Text:
@@ -250,7 +259,8 @@ def _champion(population: Population) -> RenderableType:
     noise = population.noise()
     said = "unknown yet: no source was measured twice"
     table.add_row("noise", said if math.isnan(noise) else f"{noise:.{decimals}f} for one burst", "")
-    return table
+    proof = verified_line(population)
+    return table if proof is None else Group(table, proof)
 
 
 def gained(gain: float | None, error: float | None, decimals: int) -> Text:
@@ -277,6 +287,8 @@ def _bursts(population: Population, counts: Counts) -> RenderableType:
     table.add_column()
     rate = "" if math.isnan(counts.per_hour) else f"; {counts.per_hour:,.0f} per hour"
     table.add_row("bursts", f"{counts.evaluations}: {_listed(counts.purposes)}{rate}")
+    if later := afterwards(population):
+        table.add_row("afterwards", f"{sum(later.values())}: {_listed(later)}")
     table.add_row("variants", f"{len(population.variants)}: {_listed(counts.states)}")
     table.add_row("failed bursts", Text(_total(counts.failures), style="red" if counts.failures else ""))
     table.add_row("refusals", _total(counts.refusals))
