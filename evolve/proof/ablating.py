@@ -40,12 +40,12 @@ class _Cut:
         """Return the seed with some hunks applied."""
         return hunks.apply(self.look.seed.source, self.hunks, chosen)
 
-    def program(self, source: str) -> Program | str:
+    def program(self, name: str, source: str) -> Program | str:
         """Return the program that a source is, or why it cannot be run at all."""
         failure = admission.examine(source, self.look.prepared.task.entry)
         if failure is not None:
             return f"{failure.kind}: {failure.message}"
-        fresh = Program(self.look.champion.variant, genome.digest(source), source)
+        fresh = Program(name, self.look.champion.variant, genome.digest(source), source)
         return self.programs.setdefault(genome.fingerprint(source), fresh)
 
 
@@ -120,7 +120,7 @@ def smallest(look: Look, table: Ablation, progress: Progress) -> Smallest:
     dropped = tuple(row.number for row in table.rows if not row.verdict.keeps)
     source = cut.source([cut.counted[number - 1] for number in kept])
     without, only = _programs(cut)  # first, so that a program of the table stands for one that is the same
-    small = cut.program(source)
+    small = cut.program("the smallest", source)
     programs = _runnable(look, without, only, [small])
     numbers = bench.chosen(ABLATION, len(table.seeds))
     title = f"{look.champion.variant.id} with {len(kept)} of its {len(table.rows)} hunks"
@@ -158,9 +158,12 @@ def _cut(look: Look) -> _Cut:
 
 def _programs(cut: _Cut) -> tuple[list[Program | str], list[Program | str]]:
     """Return for each hunk the champion without it, and the seed with nothing but it."""
-    everything = range(len(cut.hunks))
-    without = [cut.program(cut.source([other for other in everything if other != at])) for at in cut.counted]
-    return without, [cut.program(cut.source([at])) for at in cut.counted]
+    everything, places = range(len(cut.hunks)), list(enumerate(cut.counted, 1))
+    without = [
+        cut.program(f"without hunk {number}", cut.source([other for other in everything if other != at]))
+        for number, at in places
+    ]
+    return without, [cut.program(f"hunk {number} alone", cut.source([at])) for number, at in places]
 
 
 def _runnable(look: Look, *columns: Sequence[Program | str]) -> list[Program]:

@@ -59,11 +59,13 @@ class Program:
     """One exact source.
 
     Args:
+        name: what it is called while it is measured.
         variant: whom its measurements are recorded under.
         digest: its content hash.
         source: its text.
     """
 
+    name: str
     variant: Variant
     digest: str
     source: str
@@ -118,8 +120,8 @@ def opened(folder: Path) -> Iterator[Look]:
             )
         prepared = prepare(session.settings_of(folder, {"models": (NO_MODEL,)}))
         session.check_data(population, prepared, folder)
-        best = Program(champion, champion.digest, population.source(champion.digest))
-        base = Program(seed, seed.proposed, population.source(seed.proposed))
+        best = Program(champion.id, champion, champion.digest, population.source(champion.digest))
+        base = Program(seed.id, seed, seed.proposed, population.source(seed.proposed))
         yield Look(folder, population, prepared, best, base)
 
 
@@ -223,12 +225,12 @@ async def _measured(
     brake = Brake()
     count = 0
 
-    def keep(measurement: Measurement) -> None:
+    def keep(program: Program, measurement: Measurement) -> None:
         nonlocal count
         look.population.commit(measurement)
         sheet.add(measurement)
         count += 1
-        progress.ended(_told(measurement))
+        progress.ended(f"{program.name}, seed {measurement.seed}: {_came_to(measurement)}")
 
     work = _run(look, orders, purpose, split, brake, keep)
     try:
@@ -237,7 +239,7 @@ async def _measured(
         brake.pull("")
     if brake.on:
         raise Interrupted(
-            f"interrupted; {count} of {len(orders)} bursts are recorded, and the same command goes on there"
+            f"interrupted: {count} of {len(orders)} bursts are recorded, and the same command does the others"
         )
 
 
@@ -247,7 +249,7 @@ async def _run(
     purpose: Purpose,
     split: Held,
     brake: Brake,
-    keep: Callable[[Measurement], None],
+    keep: Callable[[Program, Measurement], None],
 ) -> None:
     """Run the bursts on an executor of their own."""
     plan = session.plan(look.folder, look.prepared)
@@ -260,7 +262,8 @@ async def _run(
 
         async def one(program: Program, number: int) -> None:
             with contextlib.suppress(Halted):
-                keep(await meter.measure(program.variant, program.digest, program.source, purpose, number))
+                found = await meter.measure(program.variant, program.digest, program.source, purpose, number)
+                keep(program, found)
 
         tasks += [asyncio.create_task(one(program, number)) for program, number in orders]
         await asyncio.gather(*tasks)
@@ -275,10 +278,10 @@ def _announced(look: Look, bursts: int, stored: int) -> str:
     """Say how many bursts it will take, and about how long."""
     settings, slots = look.prepared.settings, len(look.prepared.devices)
     length = f"{settings.burst:g} s" if settings.burst_tokens is None else f"{settings.burst_tokens} tokens"
+    if not bursts:
+        return f"all {stored} bursts are on record"
     known = f" ({stored} more are on record)" if stored else ""
     text = f"{bursts} burst{'s' * (bursts != 1)} of {length}{known}"
-    if not bursts:
-        return text
     about = _minutes(math.ceil(bursts / slots) * _usual(look))
     return f"{text} on {slots} slot{'s' * (slots > 1)}, about {about}"
 
@@ -293,9 +296,8 @@ def _minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
 
 
-def _told(measurement: Measurement) -> str:
+def _came_to(measurement: Measurement) -> str:
     """Say what a burst came to."""
-    came = f"{measurement.score:.4f}" if measurement.score is not None else "no score"
     if measurement.failure is not None:
-        came = f"{measurement.failure.kind}: {measurement.failure.message}"
-    return f"{measurement.variant} {measurement.digest[:8]}, seed {measurement.seed}: {came}"
+        return f"{measurement.failure.kind}: {measurement.failure.message}"
+    return "no score" if measurement.score is None else f"{measurement.score:.4f}"

@@ -26,8 +26,8 @@ STYLES = {
     Verdict.OPEN: "yellow",
 }
 LEGEND = (
-    "left out: the champion against the champion without the hunk; alone: the seed with nothing but the hunk "
-    "against the seed; + is better with it, ± one standard error"
+    "left out: the champion against the champion without the hunk; alone: the seed with it against the seed\n"
+    "+ is better with it, ± one standard error"
 )
 
 
@@ -105,7 +105,7 @@ def _said(found: Ablation, decimals: int) -> str:
     parts = [
         f"{figures.counted(found.programs, 'program')} on {seeds} each, noise {noise} ({freedom})",
         LEGEND,
-        f"verdicts hold for all hunks together at {100 - 100 * LEVEL:.0f} % (Holm)",
+        f"verdicts at {100 - 100 * LEVEL:.0f} % for all hunks together (Holm)",
     ]
     if found.cosmetic:
         changes = figures.counted(found.cosmetic, "further change")

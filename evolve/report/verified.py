@@ -16,8 +16,8 @@ from evolve.report.untrusted import one_line
 from population.store import Population
 
 SAID = {
-    BETTER: ("better than the seed, on seeds and text that the search never saw", "bold green"),
-    WORSE: ("worse than the seed, on seeds and text that the search never saw", "bold red"),
+    BETTER: ("is better than the seed, on seeds and text that the search never saw", "bold green"),
+    WORSE: ("is worse than the seed, on seeds and text that the search never saw", "bold red"),
     OPEN: ("cannot be told apart from the seed, on seeds and text that the search never saw", "yellow"),
     FAILED: ("fails on a seed that the search never saw: it is not verified", "bold red"),
 }
@@ -38,7 +38,7 @@ def verified(population: Population, found: Verification) -> RenderableType:
     decimals = _decimals(found)
     name = f"{one_line(metric(population)).removeprefix('val_')} on the {found.split} split"
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for heading in ("seed of the burst", f"★ {found.champion.variant}", found.seed.variant, "gain"):
+    for heading in ("burst seed", f"★ {found.champion.variant}", found.seed.variant, "gain"):
         table.add_column(heading, no_wrap=True, justify="right")
     way = direction(population)
     for number, one, other in zip(found.seeds, found.champion.scores, found.seed.scores, strict=True):
@@ -65,7 +65,8 @@ def verified_line(population: Population) -> Text | None:
     found = recorded(population)
     if found is None:
         return None
-    text = Text(f"{found.verdict} on the {found.split} split, {_seeds(found)}", style=SAID[found.verdict][1])
+    said = "verified" if found.verdict == BETTER else f"not verified ({found.verdict})"
+    text = Text(f"{said} on the {found.split} split, {_seeds(found)}", style=SAID[found.verdict][1])
     interval = _interval(found)
     return text.append(f": {interval}", style="not bold") if interval else text
 
@@ -83,8 +84,8 @@ def _figures(found: Verification) -> Table:
     table.add_column(overflow="fold")
     table.add_row("gain", _interval(found) or f"unknown: {_seeds(found)} with both scores")
     if found.gain_per_second is not None:
-        per_second = figures.gain(found.gain_per_second, _decimals(found) + 1)
-        table.add_row("per second", f"{per_second} for each of the {found.burst_seconds:g} s of a burst")
+        per_second = f"{found.gain_per_second:+.3g} for each of the {found.burst_seconds:g} s of a burst"
+        table.add_row("per second", per_second)
     return table
 
 
