@@ -156,13 +156,28 @@ class Breeder:
     def _key(self, variant: str) -> float:
         return selection.rank_key(self._population.fitness(variant), self._briefing.direction)
 
+    def _drawn(self, variant: str, rng: Generator) -> float:
+        """Draw a variant's rank key from its posterior; as it stands while the noise is unknown."""
+        fitness = self._population.fitness(variant)
+        if fitness is None or np.isnan(fitness.standard_error):
+            return self._key(variant)
+        return self._briefing.direction.key(rng.normal(fitness.mean, fitness.standard_error))
+
     def _parents(self, scored: Sequence[str], count: int, rng: Generator) -> list[str]:
-        """Choose different parents, one tournament each."""
+        """Choose different parents, one tournament each, among scores drawn from what is known of them.
+
+        A score that is unsure wins now and then, in proportion to the chance that it is the best (Thompson,
+        Biometrika 25, 1933).
+        """
         chosen: list[str] = []
         while len(chosen) < count:
             left = [one for one in scored if one not in chosen] if len(scored) < _FEW else scored
             winner = selection.tournament(
-                left, self._key, self._choosing.tournament, self._choosing.pressure, rng
+                left,
+                lambda one: self._drawn(one, rng),
+                self._choosing.tournament,
+                self._choosing.pressure,
+                rng,
             )
             if winner not in chosen:
                 chosen.append(winner)

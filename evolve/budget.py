@@ -11,6 +11,7 @@ from population.ledger import Call
 from population.store import Population
 from population.variant import Direction, Measurement, Purpose, State
 
+_ADVANCE = 60  # bursts whose share of replicates may be spent from the start
 _FIRST_CALL = 0.01  # dollars that a call is taken to cost while none has been paid
 
 
@@ -103,21 +104,28 @@ class Counts:
     refused: int = 0
 
     def count(self, measurement: Measurement) -> None:
-        """Count one burst; what was refused before its burst cost none."""
-        self.evaluations += measurement.seconds > 0.0
-        self.failed += measurement.state is State.FAILED and measurement.purpose is Purpose.FIRST
+        """Count one burst of the search; what was refused before its burst cost none."""
+        if measurement.purpose.searches:
+            self.evaluations += measurement.seconds > 0.0
+            self.failed += measurement.state is State.FAILED and measurement.purpose is Purpose.FIRST
 
-    def may_replicate(self, share: float) -> bool:
-        """Say whether one more replicate of a contender keeps within its share of the bursts."""
-        return self.replicates <= share * self.evaluations
+    def may_replicate(self, share: float, limits: Limits) -> bool:
+        """Say whether one more replicate for the race keeps within its share of the bursts.
+
+        A search may spend the share of its first bursts before it has made them.
+        """
+        first = _ADVANCE if limits.evaluations is None else min(_ADVANCE, limits.evaluations)
+        return self.replicates < share * max(self.evaluations, first)
 
 
-def counted(population: Population, seed: str) -> Counts:
-    """Count what a population holds; the replicates of ``seed`` measure the noise and are no contender's."""
+def counted(population: Population, seed: str, noise: int) -> Counts:
+    """Count what a population holds; the first ``noise`` bursts of ``seed`` are not for the race."""
     counts = Counts()
     for name in population.variants:
-        for measurement in population.measurements(name):
+        measured = population.measurements(name)
+        for measurement in measured:
             counts.count(measurement)
-            counts.replicates += measurement.purpose is Purpose.REPLICATE and name != seed
+        again = sum(measurement.purpose is Purpose.REPLICATE for measurement in measured)
+        counts.replicates += max(0, again - noise + 1) if name == seed else again
     counts.refused = sum(event.kind == "refusal" for event in population.events)
     return counts

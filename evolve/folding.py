@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import enum
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from evolve import crowning, tuning
+from evolve import tuning
 from evolve.breeding import REPAIR, Breeder
 from evolve.budget import Counts
 from evolve.errors import EngineFault, InputError
-from evolve.jobs import Measured, Outcome, Refused, Tuned
+from evolve.jobs import Measure, Measured, Outcome, Refused, Tuned
 from evolve.policy import Policy
+from evolve.race import CROWNED, ENTERED, LEFT, SEED, News, Race
+from evolve.wishes import Next, Wish
 from population import genome
+from population.comparison import Difference
 from population.fitness import failed, probability_better
 from population.ledger import Event
 from population.store import Population
 from population.variant import FailureKind, Measurement, Purpose, Value, Variant
 
-SEED = "v0"
 _REFUSALS_IN_A_ROW = 300  # without one burst: then there is nothing left to try
 _IMPROVED = 0.84  # P(better than the parent) of a child that counts as a success: one standard error
-
-
-class Wish(enum.Enum):
-    """What should be done with a variant next."""
-
-    MEASURE = "measure"
-    REPLICATE = "replicate"
-    TUNE = "tune"
-    REPAIR = "repair"
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """A wish about a variant."""
-
-    wish: Wish
-    variant: str
 
 
 class Folding:
@@ -51,6 +35,7 @@ class Folding:
         counts: running totals, kept up to date here.
         notify: sees every event that is recorded.
         clock: unix time.
+        race: decides who becomes champion.
     """
 
     def __init__(
@@ -61,10 +46,12 @@ class Folding:
         counts: Counts,
         notify: Callable[[Event], None],
         clock: Callable[[], float],
+        race: Race,
     ) -> None:
         self._policy = policy
         self._population = population
         self._breeder = breeder
+        self._race = race
         self._counts = counts
         self._notify = notify
         self._clock = clock
@@ -78,24 +65,37 @@ class Folding:
         self._notify(event)
 
     def fold(self, outcome: Outcome) -> list[Next]:
-        """Record an outcome durably; return what should follow, the most urgent first.
+        """Record an outcome durably; return what should follow.
 
         Raises:
             InputError: the seed variant fails.
             EngineFault: nothing but refusals, for too long.
         """
+        follow: list[Next] = []
         if isinstance(outcome, Measured):
-            return self._measured(outcome)
-        if isinstance(outcome, Tuned):
-            return self._tuned(outcome)
-        if isinstance(outcome, Refused):
+            self._refused_in_a_row = 0
+            if isinstance(outcome.job, Measure):
+                self._race.ended(outcome.variant.id, outcome.job.number)
+            confirms = outcome.measurement.purpose is Purpose.CONFIRM
+            follow = self._confirmed(outcome) if confirms else self._measured(outcome)
+        elif isinstance(outcome, Tuned):
+            follow = self._tuned(outcome)
+        elif isinstance(outcome, Refused):
             self._refused(outcome)
-        return []
+        return follow + self.race()
+
+    def race(self) -> list[Next]:
+        """Record what the race decides now; return the bursts that it wants."""
+        while True:
+            turn = self._race.turn()
+            for news in turn.news:
+                self._tell(news)
+            if not any(news.kind == CROWNED for news in turn.news):
+                return [*turn.wishes]
 
     def _measured(self, outcome: Measured) -> list[Next]:
-        """Record a burst; a failure may be repaired, a good child tuned, a contender measured again."""
+        """Record a burst; a failure may be repaired, a good child tuned."""
         variant, measurement, birth = outcome.variant, outcome.measurement, outcome.birth
-        self._refused_in_a_row = 0
         self._counts.count(measurement)
         self._population.commit(measurement)
         self._breeder.note(variant)
@@ -107,8 +107,7 @@ class Folding:
             self._record(event)
         if failed(self._population.measurements(variant.id)):
             return self._after_failure(variant, measurement)
-        follow = self.contend(variant.id)
-        return follow + (self._after_first(variant) if measurement.purpose is Purpose.FIRST else [])
+        return self._after_first(variant) if measurement.purpose is Purpose.FIRST else []
 
     def _refused(self, outcome: Refused) -> None:
         """Record a refusal."""
@@ -132,34 +131,59 @@ class Folding:
             )
 
     def _tuned(self, outcome: Tuned) -> list[Next]:
-        """Record trials; the best one's values become the source's if they are better past the noise."""
+        """Record trials; the best one is measured once more if it is better past the noise."""
         variant = self._population.variants[outcome.variant.id]
         for measurement in outcome.measurements:
             self._counts.count(measurement)
-        adopted = self._adopted(variant, outcome)
-        changes = {} if adopted is None else self._changes(variant, adopted)
-        self._population.commit(*outcome.measurements, *([] if adopted is None else [adopted]))
-        told = ", ".join(f"{name} = {value}" for name, value in changes.items()) or "its own numbers stay"
-        count = len(outcome.measurements)
-        self.event(
-            "tuned",
-            f"{variant.id} after {count} trials: {told}",
-            {"variant": variant.id, "values": changes, "trials": count},
-        )
-        return self.contend(variant.id)
+        self._population.commit(*outcome.measurements)
+        winner = self._winner(variant, outcome.measurements)
+        if winner is None:
+            return self._settled(variant, {}, "its own numbers stay")
+        source = outcome.sources[outcome.measurements.index(winner)]
+        return [Next(Wish.CONFIRM, variant.id, digest=self._population.keep_source(source))]
 
-    def _adopted(self, variant: Variant, outcome: Tuned) -> Variant | None:
-        """Return the variant with the best trial's values written into its source, if that one is better."""
-        winner = tuning.best(outcome.measurements, self._policy.direction)
+    def _winner(self, variant: Variant, trials: Sequence[Measurement]) -> Measurement | None:
+        """Return the best trial, if it is better than the variant past the noise."""
+        winner = tuning.best(trials, self._policy.direction)
         own = self._population.fitness(variant.id)
-        if winner is None or winner.score is None or own is None:
+        if winner is None or winner.score is None or own is None or self._race.has_entered(variant.id):
             return None
         noise = self._population.noise()
         gain = self._policy.direction.gain(winner.score, over=own.mean)
-        if gain <= (0.0 if math.isnan(noise) else noise):
-            return None
-        source = outcome.sources[outcome.measurements.index(winner)]
-        return replace(variant, digest=self._population.keep_source(source), tuned=dict(winner.values))
+        return winner if gain > (0.0 if math.isnan(noise) else noise) else None
+
+    def _confirmed(self, outcome: Measured) -> list[Next]:
+        """Record the best trial's second burst; its values become the source's if it is better there too.
+
+        The best of several noisy trials looks better than it is, so its own score never counts.
+        """
+        variant, measurement = self._population.variants[outcome.variant.id], outcome.measurement
+        self._counts.count(measurement)
+        own = self._population.fitness(variant.id)
+        holds = (
+            measurement.score is not None
+            and own is not None
+            and self._policy.direction.gain(measurement.score, over=own.mean) > 0.0
+        )
+        if not holds or self._race.has_entered(variant.id):
+            self._population.commit(measurement)
+            return self._settled(
+                variant, {}, "its own numbers stay: the best trial did not hold another seed"
+            )
+        adopted = replace(variant, digest=measurement.digest, tuned=dict(measurement.values))
+        changes = self._changes(variant, adopted)
+        self._population.commit(measurement, adopted)
+        return self._settled(
+            variant, changes, ", ".join(f"{name} = {value}" for name, value in changes.items())
+        )
+
+    def _settled(self, variant: Variant, changes: Mapping[str, Value], told: str) -> list[Next]:
+        """Tell how a tuning ended; from now on the variant may enter the race."""
+        trials = sum(m.purpose is Purpose.TRIAL for m in self._population.measurements(variant.id))
+        data = {"variant": variant.id, "values": dict(changes), "trials": trials}
+        self.event("tuned", f"{variant.id} after {trials} trials: {told}", data)
+        self._race.offer(variant.id)
+        return []
 
     def _changes(self, variant: Variant, adopted: Variant) -> dict[str, Value]:
         """Return the values that tuning changed."""
@@ -180,48 +204,38 @@ class Folding:
         return [] if killed or variant.operator == REPAIR else [Next(Wish.REPAIR, variant.id)]
 
     def _after_first(self, variant: Variant) -> list[Next]:
-        """Give the seed its replicates; give a child of the best quarter its trials."""
+        """Crown the seed and give it its replicates; give a child of the best quarter its trials."""
         if variant.id == SEED:
-            return [Next(Wish.REPLICATE, SEED)] * (self._policy.seed_replicates - 1)
+            text = f"{SEED} is the first champion: {self._population.fitness(SEED)}"
+            self._crown(SEED, text, {**_who(variant), "over": None})
+            return self._race.found()
         tunable = genome.parse_tunables(self._population.source(variant.digest))
         if self._policy.trials and tunable and self._breeder.in_best_quarter(variant.id):
             return [Next(Wish.TUNE, variant.id)]
+        self._race.offer(variant.id)
         return []
 
-    def contend(self, variant: str) -> list[Next]:
-        """Crown a variant that is better than the champion by more than luck, or have it measured again."""
-        champion = self._population.meta("champion")
-        if variant == champion:  # once tuned, it stands on the luckiest of its trials alone
-            digest = self._population.variants[variant].digest
-            bursts = sum(m.digest == digest for m in self._population.measurements(variant))
-            return [Next(Wish.REPLICATE, variant)] * (bursts < crowning.FEWEST)
-        verdict = crowning.judge(
-            self._population.fitness(variant),
-            None if champion is None else self._population.fitness(champion),
-            self._policy.direction,
-            self._policy.confidence,
-        )
-        if verdict is crowning.Verdict.CROWN:
-            self._crown(variant, champion)
-        elif verdict is crowning.Verdict.MEASURE_AGAIN and self._counts.may_replicate(
-            self._policy.replicates
-        ):
-            self._counts.replicates += 1
-            return [Next(Wish.REPLICATE, variant)]
-        return []
+    def _tell(self, news: News) -> None:
+        """Record a decision of the race."""
+        variant, said = self._population.variants[news.variant], news.difference
+        data = {**_who(variant), "over": news.champion, "place": news.place}
+        if said is not None:
+            data |= {"gain": said.gain, "error": said.standard_error, "p_value": said.p_value}
+        by = "" if said is None else f" by {said.gain:.4f} ± {said.standard_error:.4f}"
+        fitness = self._population.fitness(variant.id)
+        if news.kind == CROWNED and said is not None:
+            text = f"{variant.id} is the new champion: {fitness}, better than {news.champion}{by}"
+            self._crown(variant.id, f"{text} on {said.pairs} fresh seeds (p = {said.p_value:.2g})", data)
+        elif news.kind == ENTERED:
+            text = f"{variant.id} ({fitness}) is measured on fresh seeds against {news.champion}"
+            self.event(ENTERED, text, data)
+        else:
+            over = f", {_beats(said)} {news.champion}{by}" if said is not None else ""
+            self.event(LEFT, f"{variant.id} is no champion: {news.reason}{over}", data)
 
-    def _crown(self, variant: str, over: str | None) -> None:
-        """Make a variant the champion."""
-        own = self._population.fitness(variant)
-        before = None if over is None else self._population.fitness(over)
-        text = f"{variant} is the first champion: {own}"
-        data: dict[str, object] = {"variant": variant, "over": over or ""}
-        if own is not None and before is not None:
-            sure = probability_better(own, before, self._policy.direction)
-            gain = self._policy.direction.gain(own.mean, over=before.mean)
-            text = f"{variant} is the new champion: {own}, better than {over} by {gain:.4f} (P = {sure:.3f})"
-            data |= {"probability": sure, "gain": gain}
-        event = Event("champion", text, self._now(), data)
+    def _crown(self, variant: str, text: str, data: Mapping[str, object]) -> None:
+        """Make a variant champion, in one append with the event that says so."""
+        event = Event(CROWNED, text, self._now(), dict(data))
         self._population.commit(event, meta={"champion": variant})
         self._notify(event)
 
@@ -269,6 +283,11 @@ class Folding:
 
     def _now(self) -> float:
         return round(self._clock(), 3)
+
+
+def _beats(said: Difference) -> str:
+    """Say which way a difference goes."""
+    return "better than" if said.gain > 0 else "worse than"
 
 
 def _who(variant: Variant) -> dict[str, object]:

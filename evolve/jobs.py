@@ -31,11 +31,21 @@ class Birth:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Measure a known variant once."""
+    """Measure a known variant once.
+
+    Args:
+        ticket: number of the job.
+        variant: id of the variant.
+        purpose: what for.
+        number: of the seed (see ``seeds``).
+        digest: content hash of the source to measure; empty for the variant's own.
+    """
 
     ticket: int
     variant: str
     purpose: Purpose
+    number: int = 0
+    digest: str = ""
     cost = 1
 
 
@@ -67,11 +77,16 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A variant was measured; ``birth`` is there when that was its first burst."""
+    """A variant was measured, for a birth or because somebody wished for it."""
 
     variant: Variant
     measurement: Measurement
-    birth: Birth | None = None
+    job: Birth | Measure
+
+    @property
+    def birth(self) -> Birth | None:
+        """The birth that it was the first burst of, if it was one."""
+        return self.job if isinstance(self.job, Birth) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,20 +92,20 @@ class Meter:
     Args:
         executor: where bursts run.
         brake: bursts that have not begun when it is pulled are given up.
-        seeds: gives the seed of a variant's n-th measurement; the same for all variants.
+        seeds: gives the seed of each number (see ``seeds``); the same for all variants.
     """
 
     def __init__(self, executor: Executor, brake: Brake, seeds: Callable[[int], int]) -> None:
         self._executor = executor
         self._brake = brake
-        self._seeds = seeds
+        self.seeds = seeds
         self._slots = asyncio.Semaphore(executor.slots)
         self.slots = executor.slots
         self.running = 0
 
     async def smoke(self, variant: Variant, source: str) -> Measurement | None:
         """Run one step and a few queries; return the measurement of the failure, or None when it runs."""
-        job = Job(f"{variant.id}-smoke", source, self._seeds(0), smoke=True)
+        job = Job(f"{variant.id}-smoke", source, self.seeds(0), smoke=True)
         result = await self._run(job, _never)
         if result.failure is None:
             return None
@@ -121,13 +121,13 @@ class Meter:
         trial: int | None = None,
         watch: Watch | None = None,
     ) -> Measurement:
-        """Run one burst of exactly this source, with the seed of its n-th measurement.
+        """Run one burst of exactly this source, with the seed of this number.
 
         Raises:
             Halted: the search stopped before the burst began.
         """
         name = f"{variant.id}-{purpose.value}-{number if trial is None else trial}"
-        job = Job(name, source, self._seeds(number))
+        job = Job(name, source, self.seeds(number))
         result = await self._run(job, watch or _never)
         if result.failure is not None and not result.failure.kind.repeats:
             result = await self._run(job, watch or _never)

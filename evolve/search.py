@@ -11,19 +11,23 @@ order too, and a job is chosen when, and only when, the one ``ahead`` tickets be
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from evolve import admission, budget
 from evolve.breeding import Breeder
 from evolve.budget import Counts, Spent, counted
-from evolve.folding import SEED, Folding, Next, Wish
+from evolve.folding import Folding
 from evolve.jobs import Birth, Dropped, Job, Measure, Measured, Outcome, Refused, Tune, Tuned
 from evolve.measuring import Brake, Halted, Meter, Turnstile
 from evolve.policy import Policy
 from evolve.progress import Snapshot
+from evolve.race import SEED, Race
+from evolve.seeds import CONFIRM
 from evolve.tuning import Studies
+from evolve.wishes import Next, Wish
 from operators.proposal import Proposal, Refusal, RefusalKind
 from population import genome
 from population.fitness import Fitness
@@ -72,11 +76,13 @@ class Search:
         self._started = monotonic()
         self._earlier = float(population.meta("clock", 0.0))
         self._ticket = int(population.meta("ticket", 0))
-        self._counts: Counts = counted(population, SEED)
-        self._folding = Folding(policy, population, breeder, self._counts, notify, clock)
+        self._counts: Counts = counted(population, SEED, policy.seed_replicates)
+        self._race = Race(policy, population, self._counts, meter.seeds)
+        self._folding = Folding(policy, population, breeder, self._counts, notify, clock, self._race)
         self._gate = Turnstile(policy.ordered)
         self._tasks: dict[int, tuple[Job, asyncio.Task[Outcome]]] = {}
-        self._wishes: deque[Next] = deque()
+        self._wishes: list[tuple[Wish, int, Next]] = []
+        self._wished = itertools.count()
         self._asking = 0
 
     # The loop
@@ -89,6 +95,7 @@ class Search:
             EngineFault: the search cannot go on.
         """
         self._breeder.restore()
+        self._race.restore()
         self._take_up()
         try:
             while True:
@@ -96,25 +103,25 @@ class Search:
                 if not self._tasks:
                     return self._brake.reason or "there is nothing left to do"
                 for outcome in await self._ended():
-                    self._wishes.extend(self._folding.fold(outcome))
+                    self._wish(self._folding.fold(outcome))
                     self._population.set_meta(clock=round(self._elapsed(), 1), ticket=self._ticket)
         finally:
             await self._abandon()
 
     def _take_up(self) -> None:
-        """Wish for what an earlier session left undone: first bursts, contenders' replicates, the seed's."""
-        known, scored = self._population, []
+        """Wish for what an earlier session left undone: first bursts, the seed's, the race's."""
+        known = self._population
         for name in known.variants:
-            fitness = known.fitness(name)
-            if fitness is not None:
-                scored.append((name != SEED, self._policy.direction.key(fitness.mean), name))
-            elif name == SEED or not known.measurements(name):
-                self._wishes.append(Next(Wish.MEASURE, name))
-        for _, _, name in sorted(scored):
-            self._wishes.extend(self._folding.contend(name))
-        seed = known.fitness(SEED)
-        if seed is not None:
-            self._wishes.extend([Next(Wish.REPLICATE, SEED)] * (self._policy.seed_replicates - seed.n))
+            if known.fitness(name) is None and (name == SEED or not known.measurements(name)):
+                self._wish([Next(Wish.MEASURE, name)])
+        if known.fitness(SEED) is not None:
+            self._wish(self._race.found())
+        self._wish(self._folding.race())
+
+    def _wish(self, wanted: Iterable[Next]) -> None:
+        """Queue wishes, the most urgent first, equals in the order of their coming."""
+        for one in wanted:
+            heapq.heappush(self._wishes, (one.wish, next(self._wished), one))
 
     def _begin_jobs(self) -> None:
         """Start jobs until enough are under way or a budget forbids more."""
@@ -137,7 +144,7 @@ class Search:
         """Choose what to do next: what earlier outcomes wish for, else a new child."""
         room = self._spent().left(self._policy.limits) - sum(job.cost for job, _ in self._tasks.values())
         while self._wishes and room >= 1:
-            job = self._granted(self._wishes.popleft(), room)
+            job = self._granted(heapq.heappop(self._wishes)[2], room)
             if job is not None:
                 return job
         if room < 1 or self._population.fitness(SEED) is None:
@@ -151,7 +158,9 @@ class Search:
             case Wish.MEASURE:
                 return Measure(ticket, name, Purpose.FIRST)
             case Wish.REPLICATE:
-                return Measure(ticket, name, Purpose.REPLICATE)
+                return Measure(ticket, name, Purpose.REPLICATE, wanted.number)
+            case Wish.CONFIRM:
+                return Measure(ticket, name, Purpose.CONFIRM, CONFIRM, wanted.digest)
             case Wish.TUNE:
                 seed = int(self._breeder.generator(ticket).integers(2**32))
                 return Tune(ticket, name, int(min(self._policy.trials, room)), seed)
@@ -260,21 +269,14 @@ class Search:
         return await self._meter.measure(variant, variant.digest, source, Purpose.FIRST)
 
     async def _measure(self, job: Measure) -> Outcome:
-        """Measure a known variant, with the next seed in the row."""
+        """Measure a known variant under the seed that the wish names."""
         variant = self._population.variants[job.variant]
         if job.purpose is Purpose.FIRST:
-            return Measured(variant, await self._first(variant))
-        source = self._population.source(variant.digest)
-        number = self._numbers_taken(job)
-        result = await self._meter.measure(variant, variant.digest, source, job.purpose, number)
-        return Measured(variant, result)
-
-    def _numbers_taken(self, job: Measure) -> int:
-        """Return how many seeds in the row the variant's source has had, earlier jobs under way included."""
-        digest = self._population.variants[job.variant].digest
-        had = sum(m.digest == digest for m in self._population.measurements(job.variant))
-        under_way = [other for other, _ in self._tasks.values() if isinstance(other, Measure)]
-        return had + sum(one.variant == job.variant and one.ticket < job.ticket for one in under_way)
+            return Measured(variant, await self._first(variant), job)
+        digest = job.digest or variant.digest
+        source = self._population.source(digest)
+        result = await self._meter.measure(variant, digest, source, job.purpose, job.number)
+        return Measured(variant, result, job)
 
     async def _tune(self, job: Tune) -> Outcome:
         """Let Optuna try values, one burst after the other."""

@@ -19,14 +19,15 @@ from evolve.budget import Limits
 from evolve.bursts import process
 from evolve.bursts.executor import LocalExecutor, Plan
 from evolve.errors import EngineFault, InputError
-from evolve.folding import SEED
 from evolve.interrupts import INTERRUPTED, supervised
 from evolve.measuring import Brake, Meter
 from evolve.policy import Policy
 from evolve.preparing import Prepared
+from evolve.race import SEED
 from evolve.report.live import Display
 from evolve.report.terminal import invocation
 from evolve.search import Search
+from evolve.seeds import Seeds
 from evolve.settings import Settings
 from evolve.tuning import Studies
 from operators.crossover import Crossover
@@ -171,8 +172,7 @@ async def _wired(
         Choosing(settings.tournament, settings.pressure, _number(settings.seed)),
         Briefing(_described(prepared), task.metric, task.direction, prepared.directions),
     )
-    first = _number(settings.seed)
-    meter = Meter(executor, brake, lambda number: first + number)
+    meter = Meter(executor, brake, Seeds(_number(settings.seed)))
     studies = Studies(folder / "studies", task.direction)
     return Search(_policy(prepared), population, breeder, meter, studies, brake, display.event)
 

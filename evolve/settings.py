@@ -71,7 +71,7 @@ class Settings(BaseModel):
     tournament: Count = Field(4, description="variants in a tournament")
     pressure: Annotated[float, Field(gt=0.5, le=1)] = Field(0.9, description="chance that its best one wins")
     ahead: Count | None = Field(None, description="candidates under way at once; default: 2 * slots + 2")
-    seed_replicates: Count = Field(3, description="bursts of the seed variant that measure the noise")
+    seed_replicates: Count = Field(10, description="bursts of the seed variant that measure the noise")
     replicates: Annotated[float, Field(ge=0, le=1)] = Field(
         0.2, description="share of bursts that may re-measure contenders"
     )

@@ -1,9 +1,9 @@
 """Which of two programs is better, and how sure that is (pure).
 
-Programs are compared under common seeds as far as both have them. With equal variances and a known share rho of
-the variance that a seed has in common (see ``noise``), the best linear estimate of the difference is that of
-generalised least squares: a pair under one seed counts with covariance rho, any further score by itself. Student's
-t has the degrees of freedom of the pooled noise.
+Programs are compared under common seeds as far as both have them. With equal variances and a known share rho
+of the variance that a seed has in common (see ``noise``), the best linear estimate of the difference is that
+of generalised least squares: a pair under one seed counts with covariance rho, any further score by itself.
+Student's t has the degrees of freedom of the pooled noise.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from population.variant import Direction, Measurement, State
+from population.variant import Direction, Measurement, Purpose, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,37 +23,46 @@ class Fitness:
         return f"{self.mean:.4f} ± {self.standard_error:.4f} (n={self.n})"
 
 
-def scores_of(measurements: Iterable[Measurement], digest: str) -> list[float]:
-    """Return the scores measured for exactly this source, in order, the first under each seed."""
+def unchosen(founder: bool) -> frozenset[Purpose]:
+    """Return the purposes of bursts that nothing was chosen by.
+
+    Args:
+        founder: of the seed variant, which nothing chose: its first burst is among them.
+    """
+    return frozenset({Purpose.REPLICATE, Purpose.FIRST} if founder else {Purpose.REPLICATE})
+
+
+def evidence(measurements: Iterable[Measurement], digest: str, founder: bool) -> dict[int, float]:
+    """Return the scores of exactly this source that nothing was chosen by, by seed (see ``unchosen``)."""
+    return _scores(measurements, digest, unchosen(founder))
+
+
+def screened(measurements: Iterable[Measurement], digest: str) -> dict[int, float]:
+    """Return the scores that exactly this source was chosen by, by seed; trials never count.
+
+    The best of many such scores is too good in the mean (the winner's curse), and the best of an optimiser's
+    trials even more so.
+    """
+    return _scores(measurements, digest, {Purpose.FIRST, Purpose.CONFIRM})
+
+
+def _scores(
+    measurements: Iterable[Measurement], digest: str, purposes: Collection[Purpose]
+) -> dict[int, float]:
+    """Return the first score under each seed."""
     scores: dict[int, float] = {}
     for m in measurements:
-        if m.score is not None and m.digest == digest:
+        if m.score is not None and m.digest == digest and m.purpose in purposes:
             scores.setdefault(m.seed, m.score)
-    return list(scores.values())
+    return scores
 
 
-def pooled_noise(groups: Iterable[Sequence[float]]) -> float:
-    """Return the standard deviation of one burst, pooled over groups of replicates; NaN without any.
-
-    Each group holds the scores of one source under several seeds; the variances are pooled with
-    ``n - 1`` degrees of freedom each (Snedecor & Cochran, Statistical Methods, section 6.7).
-    """
-    squares, freedom = 0.0, 0
-    for scores in groups:
-        if len(scores) < 2:
-            continue
-        mean = sum(scores) / len(scores)
-        squares += sum((score - mean) ** 2 for score in scores)
-        freedom += len(scores) - 1
-    return math.sqrt(squares / freedom) if freedom else math.nan
-
-
-def estimate(scores: Sequence[float], noise: float) -> Fitness | None:
+def estimate(scores: Collection[float], noise: float) -> Fitness | None:
     """Return the fitness that these scores of one source support, or None without any score.
 
     Args:
         scores: scores of one exact source, each under another seed.
-        noise: standard deviation of one burst (see ``pooled_noise``), NaN when unknown.
+        noise: standard deviation of one burst (see ``noise``), NaN when unknown.
     """
     if not scores:
         return None

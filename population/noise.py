@@ -6,8 +6,8 @@ The model is a two-way layout: score = program + seed + rest. Its two variances 
   Scheffe, The Analysis of Variance, 1959, section 3.1);
 - the rest alone, after the seeds' effects are fitted by least squares in the unbalanced table (section 4.4).
 
-What a seed does to all programs alike is the difference: it cancels when two programs are compared under common
-seeds. While the table is too small to tell it is taken as zero, which only makes comparisons more careful.
+What a seed does to all programs alike is the difference: it cancels when two programs are compared under
+common seeds. While the table is too small to tell it is taken as zero, which makes comparisons more careful.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ content hash, ``folder/population.lock`` the id of the process that writes.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -15,14 +14,16 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self, cast
 
 from population import journal, records
+from population.comparison import Difference, compare
 from population.database import JournalDB, JournalStorage, JournalTable, copied
 from population.errors import AlreadyExists, Corrupt, NotARun, ReadOnly
-from population.fitness import Fitness, estimate, scores_of
+from population.fitness import Fitness, estimate, evidence, screened, unchosen
 from population.genome import digest
 from population.ledger import Call, Event
 from population.lock import Lock
+from population.noise import Noise, Replicates
 from population.records import META, TABLES, MetaValue, Record
-from population.variant import Measurement, Variant
+from population.variant import Direction, Measurement, Variant
 
 _JOURNAL = "population.journal"
 LOCK = "population.lock"
@@ -123,17 +124,32 @@ class Population:
         """Return the measurements of a variant, in order, whatever source of it they measured."""
         return tuple(self._views.measurements.get(variant, ()))
 
-    def noise(self) -> float:
-        """Return the standard deviation of one burst, pooled over replicates (see ``fitness.pooled_noise``).
+    def spread(self) -> Noise:
+        """Return the noise of one burst, pooled over all replicates."""
+        return self._views.replicates.noise()
 
-        A source measured twice under one seed counts once: such a pair says nothing of the seeds.
-        """
-        return self._views.noise.value()
+    def noise(self) -> float:
+        """Return the standard deviation of one burst, NaN while nothing was measured twice."""
+        return self.spread().deviation
+
+    def evidence(self, variant: str) -> Mapping[int, float]:
+        """Return the scores of a variant's current source that nothing was chosen by, by seed."""
+        known = self._views.variants[variant]
+        return evidence(self._views.measurements.get(variant, ()), known.digest, founder=not known.parents)
 
     def fitness(self, variant: str) -> Fitness | None:
-        """Return the estimate for a variant's current source, None without a score (KeyError if unknown)."""
-        current = self._views.variants[variant].digest
-        return estimate(scores_of(self._views.measurements.get(variant, ()), current), self.noise())
+        """Return the estimate for a variant's current source, None without a score (KeyError if unknown).
+
+        Scores that the variant was chosen by count only while there are no others.
+        """
+        scores = self.evidence(variant) or screened(
+            self._views.measurements.get(variant, ()), self._views.variants[variant].digest
+        )
+        return estimate(scores.values(), self.noise())
+
+    def difference(self, one: str, other: str, direction: Direction) -> Difference | None:
+        """Return by how much a variant is better than another, by scores that nothing was chosen by."""
+        return compare(self.evidence(one), self.evidence(other), direction, self.spread())
 
     def meta(self, key: str, default: Any = None) -> Any:
         """Return what ``set_meta`` kept under a key."""
@@ -271,7 +287,7 @@ class _Views:
         self.events: list[Event] = []
         self.meta: dict[str, Any] = {}
         self.by_fingerprint: dict[str, str] = {}
-        self.noise = _Noise()
+        self.replicates = Replicates()
         self.places: dict[tuple[str, str], int] = {}
 
     def load(self, path: Path, storage: JournalStorage) -> None:
@@ -292,7 +308,7 @@ class _Views:
                 self.places[TABLES[Variant], entry.id] = number
             case Measurement():
                 self.measurements.setdefault(entry.variant, []).append(entry)
-                self.noise.add(entry)
+                self._replicate(entry)
             case Call():
                 self.calls.append(entry)
             case Event():
@@ -301,33 +317,8 @@ class _Views:
                 self.meta[entry.key] = entry.value
                 self.places[META, entry.key] = number
 
-
-class _Noise:
-    """``fitness.pooled_noise`` over the replicates of each source, one score at a time.
-
-    Means and squares follow Welford (Technometrics 4(3), 1962).
-    """
-
-    def __init__(self) -> None:
-        self._groups: dict[str, tuple[int, float]] = {}
-        self._seen: set[tuple[str, int]] = set()
-        self._squares = 0.0
-        self._freedom = 0
-
-    def add(self, measurement: Measurement) -> None:
-        """Take in a measurement; one without a score, or under a seed seen before, changes nothing."""
-        key = (measurement.digest, measurement.seed)
-        if measurement.score is None or key in self._seen:
-            return
-        self._seen.add(key)
-        count, mean = self._groups.get(measurement.digest, (0, 0.0))
-        step = measurement.score - mean
-        mean += step / (count + 1)
-        self._groups[measurement.digest] = (count + 1, mean)
-        if count:
-            self._squares += step * (measurement.score - mean)
-            self._freedom += 1
-
-    def value(self) -> float:
-        """Return the standard deviation of one burst, NaN while nothing was measured twice."""
-        return math.sqrt(self._squares / self._freedom) if self._freedom else math.nan
+    def _replicate(self, measurement: Measurement) -> None:
+        """Let a score count for the noise, unless something was chosen by it."""
+        founder = not self.variants[measurement.variant].parents
+        if measurement.score is not None and measurement.purpose in unchosen(founder):
+            self.replicates.add(measurement.digest, measurement.seed, measurement.score)

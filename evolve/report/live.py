@@ -18,7 +18,15 @@ from evolve.report.untrusted import one_line
 from population.ledger import Event
 
 QUIET = 60.0  # seconds of search between two lines of progress where there is no board
-STYLES = {"champion": "bold yellow", "refusal": "dim", "tuned": "cyan", "stopped": "bold", "torn": "red"}
+STYLES = {
+    "champion": "bold yellow",
+    "contender": "magenta",
+    "left": "dim",
+    "refusal": "dim",
+    "tuned": "cyan",
+    "stopped": "bold",
+    "torn": "red",
+}
 
 
 class Display(Protocol):

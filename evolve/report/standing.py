@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from evolve.race import CROWNED, ENTERED, LEFT
 from evolve.report.figures import gain_error
 from population.fitness import Fitness, probability_better
 from population.store import Population
@@ -63,13 +64,20 @@ def champion(population: Population) -> Variant | None:
     return population.variants.get(str(population.meta("champion")))
 
 
+def contender(population: Population) -> str | None:
+    """Return the variant that is measured on fresh seeds against the champion, None while there is none."""
+    race = (event for event in reversed(population.events) if event.kind in (ENTERED, LEFT, CROWNED))
+    last = next(race, None)
+    return str(last.data["variant"]) if last is not None and last.kind == ENTERED else None
+
+
 def seed(population: Population) -> Variant | None:
     """Return the seed: the first variant of all."""
     return next(iter(population.variants.values()), None)
 
 
 def bursts(population: Population) -> Iterator[Measurement]:
-    """Yield every measurement of the search, variant by variant."""
+    """Yield every burst of the search, variant by variant."""
     for name in population.variants:
         yield from (m for m in population.measurements(name) if m.purpose.searches)
 
@@ -102,8 +110,13 @@ def standing(population: Population) -> Standing:
     if best_one is None or first is None or best is None or base is None:
         return Standing(best_one, best, base, None, None, None)
     way = direction(population)
-    better = None if best_one.id == first.id else probability_better(best, base, way)
-    return Standing(best_one, best, base, way.gain(best.mean, over=base.mean), gain_error(best, base), better)
+    gain, error = way.gain(best.mean, over=base.mean), gain_error(best, base)
+    if best_one.id == first.id:
+        return Standing(best_one, best, base, gain, error, None)
+    found = population.difference(best_one.id, first.id, way)
+    if found is None:  # no fresh seeds in common: as far as single scores tell
+        return Standing(best_one, best, base, gain, error, probability_better(best, base, way))
+    return Standing(best_one, best, base, found.gain, found.standard_error, found.probability)
 
 
 def standing_data(now: Standing) -> dict[str, Any]:

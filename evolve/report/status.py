@@ -18,7 +18,7 @@ from rich.text import Text
 from evolve.budget import spent_on
 from evolve.progress import Budget
 from evolve.report import figures
-from evolve.report.standing import bursts, metric, outcome, standing, standing_data
+from evolve.report.standing import bursts, contender, metric, outcome, standing, standing_data
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
 from evolve.report.verified import verified_data, verified_line
@@ -192,6 +192,7 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "calls": [dataclasses.asdict(calls) for calls in counts.calls],
         "dollars": {"known": counts.dollars, "calls_of_unknown_price": counts.unpriced},
         "noise": population.noise(),
+        "contender": contender(population),
         **standing_data(standing(population)),
         "verified": verified_data(population),
         "afterwards": afterwards(population),
@@ -256,11 +257,24 @@ def _champion(population: Population) -> RenderableType:
     if now.seed is not None and now.probability is not None:
         table.add_row("seed", f"{figures.estimate(now.seed, decimals)}  (n={now.seed.n})", "")
         table.add_row("gain", gained(now.gain, now.error, decimals), sure(now.probability, now.error))
+    table.add_row("contender", *_contender(population, decimals))
     noise = population.noise()
     said = "unknown yet: no source was measured twice"
     table.add_row("noise", said if math.isnan(noise) else f"{noise:.{decimals}f} for one burst", "")
     proof = verified_line(population)
     return table if proof is None else Group(table, proof)
+
+
+def _contender(population: Population, decimals: int) -> tuple[str, str]:
+    """Say who is measured on fresh seeds against the champion now."""
+    now = contender(population)
+    fitness = None if now is None else population.fitness(now)
+    if fitness is None:
+        return "none now", ""
+    return (
+        f"{now}  {figures.estimate(fitness, decimals)}  (n={fitness.n})",
+        "on fresh seeds against it",
+    )
 
 
 def gained(gain: float | None, error: float | None, decimals: int) -> Text:

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from rich.console import Console
 
 _PLAIN = str.maketrans(
-    dict(zip("★●○✗│├─└→·…×–—▁▂▃▄▅▆▇█", "*o.x||-`>.~x--_.-~=+*#", strict=True))  # noqa: RUF001
+    dict(zip("★◆●○✗│├─└→·…×–—▁▂▃▄▅▆▇█", "*#o.x||-`>.~x--_.-~=+*#", strict=True))  # noqa: RUF001
 )
 
 

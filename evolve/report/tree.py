@@ -13,7 +13,16 @@ from rich.text import Text
 
 from evolve.report import figures
 from evolve.report.best import best_line
-from evolve.report.standing import Outcome, champion, gain_over, metric, outcome, standing, standing_data
+from evolve.report.standing import (
+    Outcome,
+    champion,
+    contender,
+    gain_over,
+    metric,
+    outcome,
+    standing,
+    standing_data,
+)
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
 from population.lineage import Node, descent, walk
@@ -21,8 +30,9 @@ from population.lineage import tree as roots_of
 from population.store import Population
 from population.variant import Purpose
 
+CHAMPION, CONTENDER = ("★", "yellow"), ("◆", "magenta")
 GLYPHS = {"scored": ("●", "cyan"), "failed": ("✗", "red"), "pruned": ("○", "yellow"), "waiting": ("○", "dim")}
-LEGEND = "★ champion  ● scored  ✗ failed  ○ pruned or waiting; bold: champion's descent"
+LEGEND = "★ champion  ◆ contender  ● scored  ✗ failed  ○ pruned or waiting; bold: champion's descent"
 GAIN = "gain: over the first parent, + is better"
 
 
@@ -48,6 +58,7 @@ class Entry:
 def tree(population: Population) -> RenderableType:
     """Draw the lineage from the seed down, and count what came of it."""
     line = champion_line(population)
+    contends = contender(population)
     roots = roots_of(population.variants.values())
     decimals = figures.places(population.noise())
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
@@ -57,7 +68,7 @@ def tree(population: Population) -> RenderableType:
     table.add_column("operator", no_wrap=True)
     table.add_column("hypothesis", min_width=12)
     for row in layout(roots, line):
-        table.add_row(*_cells(row, _entry(population, row.node), line, decimals))
+        table.add_row(*_cells(row, _entry(population, row.node), line, contends, decimals))
     counts = _summary(population)
     return Group(table, Text(), best_line(population), counts, Text(f"{LEGEND}\n{GAIN}", style="dim"))
 
@@ -121,12 +132,14 @@ def _entry(population: Population, node: Node) -> Entry:
     return Entry(node, outcome(population, variant.id), gain, trials)
 
 
-def _cells(row: Row, entry: Entry, line: Sequence[str], decimals: int) -> tuple[Text, ...]:
+def _cells(
+    row: Row, entry: Entry, line: Sequence[str], contends: str | None, decimals: int
+) -> tuple[Text, ...]:
     """Return a drawn line's cells."""
     name = row.node.variant.id
     weight = "bold" if name in line else ""
     return (
-        _name(row, entry.outcome.state, name == (line[-1] if line else None), weight),
+        _name(row, _mark(entry.outcome.state, name, line, contends), weight),
         result(entry.outcome, decimals, weight),
         gain_text(entry.gain, decimals),
         Text(one_line(row.node.variant.operator), style=weight),
@@ -134,11 +147,18 @@ def _cells(row: Row, entry: Entry, line: Sequence[str], decimals: int) -> tuple[
     )
 
 
-def _name(row: Row, state: str, best: bool, weight: str) -> Text:
+def _mark(state: str, name: str, line: Sequence[str], contends: str | None) -> tuple[str, str]:
+    """Return a variant's glyph and its colour."""
+    if line and name == line[-1]:
+        return CHAMPION
+    return CONTENDER if name == contends else GLYPHS[state]
+
+
+def _name(row: Row, mark: tuple[str, str], weight: str) -> Text:
     """Return the branches that lead to a node, its mark and its id."""
-    glyph, colour = ("★", "yellow") if best else GLYPHS[state]
+    glyph, colour = mark
     rails = "│ " * (row.indent - row.opens) + ("├─" if row.opens else "")
-    style = f"{weight} yellow" if best else weight
+    style = f"{weight} yellow" if mark == CHAMPION else weight
     return Text.assemble((rails, "dim"), (glyph, f"{weight} {colour}"), " ", (row.node.variant.id, style))
 
 

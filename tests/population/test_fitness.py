@@ -1,37 +1,36 @@
 import math
-import statistics
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from population.fitness import Fitness, estimate, failed, pooled_noise, probability_better, scores_of
-from population.variant import Direction, Failure, FailureKind
+from population.fitness import Fitness, estimate, evidence, failed, probability_better, screened
+from population.variant import Direction, Failure, FailureKind, Purpose
 
 scores = st.floats(-100, 100)
 fitnesses = st.builds(Fitness, scores, st.floats(0, 10) | st.just(math.nan), st.integers(1, 9))
 
 
-def test_scores_of_another_source_do_not_count(a_measurement):
+def test_evidence_is_what_was_measured_of_this_source_on_fresh_seeds(a_measurement):
     measured = [
         a_measurement("v1", 1.0),
-        a_measurement("v1", 2.0, digest="untuned"),
-        a_measurement("v1", None),
+        a_measurement("v1", 2.0, seed=2, purpose=Purpose.REPLICATE),
+        a_measurement("v1", 9.0, seed=2, purpose=Purpose.REPLICATE),
+        a_measurement("v1", 3.0, seed=3, purpose=Purpose.REPLICATE, digest="untuned"),
+        a_measurement("v1", None, seed=4, purpose=Purpose.REPLICATE),
+        a_measurement("v1", 5.0, seed=5, purpose=Purpose.VERIFY),
     ]
-    assert scores_of(measured, "digest of v1") == [1.0]
+    assert evidence(measured, "digest of v1", founder=False) == {2: 2.0}
+    assert evidence(measured, "digest of v1", founder=True) == {0: 1.0, 2: 2.0}
 
 
-def test_without_replicates_the_noise_is_unknown():
-    assert math.isnan(pooled_noise([[1.0], [2.0], []]))
-
-
-@given(st.lists(scores, min_size=2, max_size=6))
-def test_the_noise_of_one_group_is_its_standard_deviation(group):
-    assert pooled_noise([group]) == pytest.approx(statistics.stdev(group), abs=1e-9)
-
-
-def test_noise_is_pooled_by_degrees_of_freedom():
-    assert pooled_noise([[0.0, 2.0], [5.0, 5.0, 5.0]]) == pytest.approx(math.sqrt(2.0 / 3.0))
+def test_a_trial_never_counts_as_a_score_of_its_source(a_measurement):
+    measured = [
+        a_measurement("v1", 1.0, purpose=Purpose.TRIAL),
+        a_measurement("v1", 2.0, seed=1, purpose=Purpose.CONFIRM),
+    ]
+    assert screened(measured, "digest of v1") == {1: 2.0}
+    assert evidence(measured, "digest of v1", founder=False) == {}
 
 
 def test_the_standard_error_shrinks_with_the_root_of_the_bursts():

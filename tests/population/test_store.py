@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tinydb import Query
 
 from population.errors import AlreadyExists, Corrupt, Locked, NotARun, ReadOnly
-from population.fitness import Fitness, pooled_noise
+from population.fitness import Fitness
 from population.genome import digest
 from population.ledger import Call, Event
+from population.noise import Replicates
 from population.store import Population
 from population.variant import Failure, FailureKind, Purpose
 
@@ -72,12 +73,23 @@ def test_duplicates_are_found_by_fingerprint(population, a_variant):
 
 
 def test_the_fitness_is_that_of_the_current_source(population, a_variant, a_measurement):
-    population.commit(a_variant("v0"), a_measurement("v0", 1.0), a_measurement("v0", 3.0, seed=1))
+    again = {"purpose": Purpose.REPLICATE}
+    population.commit(a_variant("v0"), a_measurement("v0", 1.0), a_measurement("v0", 3.0, seed=1, **again))
     assert population.fitness("v0") == Fitness(2.0, pytest.approx(1.0), 2)
     population.commit(a_variant("v0", digest="tuned"), a_measurement("v0", 0.5, digest="tuned"))
     assert population.fitness("v0") == Fitness(0.5, pytest.approx(math.sqrt(2.0)), 1)
     with pytest.raises(KeyError):
         population.fitness("v9")
+
+
+def test_the_score_that_a_variant_was_chosen_by_gives_way_to_others(population, a_variant, a_measurement):
+    population.commit(a_variant("v0"), a_variant("v1", "v0"), a_measurement("v1", 1.0))
+    assert population.fitness("v1") == Fitness(1.0, pytest.approx(math.nan, nan_ok=True), 1)
+    fresh = [
+        a_measurement("v1", score, seed, purpose=Purpose.REPLICATE) for seed, score in ((2, 3.0), (3, 5.0))
+    ]
+    population.commit(*fresh)
+    assert population.fitness("v1") == Fitness(4.0, pytest.approx(1.0), 2)
 
 
 def test_a_variant_without_a_score_has_no_fitness(population, a_variant, a_measurement):
@@ -87,24 +99,22 @@ def test_a_variant_without_a_score_has_no_fitness(population, a_variant, a_measu
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.none() | st.floats(-9, 9)), max_size=12))
-def test_the_noise_kept_up_to_date_is_the_pooled_one(tmp_path_factory, a_variant, a_measurement, bursts):
-    groups = [
-        [score for variant, score in bursts if variant == one and score is not None] for one in range(4)
-    ]
+def test_the_noise_is_that_of_the_fresh_scores_alone(tmp_path_factory, a_variant, a_measurement, bursts):
+    known = Replicates()
+    for seed, (one, score) in enumerate(bursts):
+        if score is not None:
+            known.add(f"digest of v{one}", seed, score)
     with Population.create(tmp_path_factory.mktemp("run")) as population:
         population.commit(
-            *(a_variant(f"v{one}") for one in range(4)),
-            *(a_measurement(f"v{one}", score, seed) for seed, (one, score) in enumerate(bursts)),
+            *(a_variant(f"v{one}", *(["v0"] if one else [])) for one in range(4)),
+            *(a_measurement(f"v{one}", 99.0, 99) for one in range(1, 4)),
+            *(
+                a_measurement(f"v{one}", score, seed, purpose=Purpose.REPLICATE)
+                for seed, (one, score) in enumerate(bursts)
+            ),
         )
         for view in (population, reopened(population)):
-            assert view.noise() == pytest.approx(pooled_noise(groups), nan_ok=True, abs=1e-9)
-
-
-def test_one_source_under_one_seed_says_nothing_of_the_noise(population, a_variant, a_measurement):
-    population.commit(
-        a_variant("v0"), a_measurement("v0", 1.0), a_measurement("v0", 1.0, purpose=Purpose.TRIAL)
-    )
-    assert math.isnan(population.noise())
+            assert view.noise() == pytest.approx(known.noise().deviation, nan_ok=True, abs=1e-9)
 
 
 def test_small_values_are_kept_beside_the_records(population, a_variant):

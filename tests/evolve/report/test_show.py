@@ -62,7 +62,7 @@ def test_an_unknown_variant_is_refused_and_the_known_are_named(run: Population) 
 
 def test_the_data_holds_measurements_source_and_diff(run: Population) -> None:
     data = show_data(run, "v1", diff=True)
-    assert [m["state"] for m in data["measurements"]] == ["scored"] * 3
+    assert [m["state"] for m in data["measurements"]] == ["scored"] * 4
     assert data["fitness"]["n"] == 2
     assert data["champion"] is True
     assert "LR = 7e-3" in data["source"]

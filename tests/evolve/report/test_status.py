@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 from evolve.report.status import ArmCount, arm_counts, call_counts, status, status_data
+from population.ledger import Event
 from population.store import Population
 
 Render = Callable[..., str]
@@ -13,9 +14,9 @@ Render = Callable[..., str]
 def test_the_page_says_budgets_bursts_failures_and_refusals(run: Population, render: Render) -> None:
     text = render(status(run, running=False))
     assert "not running: the budget of 10 evaluations is used" in text
-    assert re.search(r"evaluations .* 7 of 10", text)
+    assert re.search(r"evaluations .* 8 of 10", text)
     assert re.search(r"target +val_bpb 2", text)
-    assert "7: 4 first, 1 trial, 2 replicate; 7 per hour" in text
+    assert "8: 4 first, 1 trial, 3 replicate; 8 per hour" in text
     assert "1: 1 exception" in text
     assert "1: 1 reply" in text
 
@@ -23,7 +24,14 @@ def test_the_page_says_budgets_bursts_failures_and_refusals(run: Population, ren
 def test_the_champion_is_compared_with_the_seed(run: Population, render: Render) -> None:
     text = render(status(run, running=True))
     assert text.startswith("running now")
-    assert re.search(r"gain +\+0\.205 ± 0\.\d+ +P\(better than the seed\) > 99\.9 %", text)
+    assert re.search(r"gain +\+0\.205 ± 0\.\d+ +P\(better than the seed\) 9\d\.\d %", text)
+
+
+def test_the_contender_is_named(run: Population, render: Render) -> None:
+    assert re.search(r"contender +none now", render(status(run, running=True)))
+    run.commit(Event("contender", "v3 enters", 1030.0, {"variant": "v3", "place": 1}))
+    assert re.search(r"contender +v3 +2\.45", render(status(run, running=True)))
+    assert status_data(run, running=True)["contender"] == "v3"
 
 
 def test_an_unknown_price_is_said(run: Population, render: Render) -> None:
@@ -60,7 +68,7 @@ def test_an_empty_population_has_a_status(empty: Population, render: Render) -> 
 
 def test_the_data_holds_what_the_page_says(run: Population) -> None:
     data = status_data(run, running=False)
-    assert data["evaluations"] == {"total": 7, "first": 4, "trial": 1, "confirm": 0, "replicate": 2}
+    assert data["evaluations"] == {"total": 8, "first": 4, "trial": 1, "confirm": 0, "replicate": 3}
     assert data["failures"] == {"exception": 1}
     assert data["refusals"] == {"reply": 1}
     assert data["dollars"] == {"known": 0.25, "calls_of_unknown_price": 1}

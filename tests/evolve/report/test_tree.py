@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from evolve.report.standing import contender
 from evolve.report.tree import layout, tree, tree_data
+from population.ledger import Event
 from population.lineage import tree as roots_of
 from population.store import Population
 from population.variant import Variant
@@ -25,6 +27,16 @@ def test_the_champion_has_a_star_its_score_error_gain_and_trials(run: Population
     assert row.startswith("★ v1") or "★ v1" in row
     assert re.search(r"2\.305 ± 0\.\d+ +\+0\.205", row)
     assert "[1 trial] idea of v1" in row
+
+
+def test_who_is_measured_against_the_champion_is_marked(run: Population, render: Render) -> None:
+    assert "● v3" in row_of(render(tree(run)), "v3")
+    run.commit(Event("contender", "v3 enters", 1030.0, {"variant": "v3", "place": 1}))
+    assert "◆ v3" in row_of(render(tree(run)), "v3")
+    assert contender(run) == "v3"
+    run.commit(Event("left", "v3 leaves", 1040.0, {"variant": "v3", "place": 1}))
+    assert "● v3" in row_of(render(tree(run)), "v3")
+    assert contender(run) is None
 
 
 def test_a_failure_shows_its_kind_and_no_score(run: Population, render: Render) -> None:

@@ -1,0 +1,244 @@
+"""The race for the top: which variants are measured again, and who becomes champion.
+
+One contender at a time is measured under fresh seeds, and the champion under the same ones, until
+``crowning`` says that it takes the title or leaves. The most promising variant enters next, as long as
+replicates keep within their share of the bursts: they go where they decide something (a racing rule: Maron &
+Moore, Artificial Intelligence Review 11, 1997).
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from evolve import crowning
+from evolve.budget import Counts
+from evolve.crowning import Verdict
+from evolve.policy import Policy
+from evolve.seeds import FRESH
+from evolve.wishes import Next, Wish
+from population.comparison import Difference
+from population.store import Population
+from population.variant import Purpose
+
+SEED = "v0"
+ENTERED, LEFT, CROWNED = "contender", "left", "champion"
+"""Kinds of the events that a race is rebuilt from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duel:
+    """A contender and how far it has come.
+
+    Args:
+        contender: its id; its source stays as it is from now on.
+        place: its number among the contenders of this reign, from 1.
+        look: the look that is being measured for.
+    """
+
+    contender: str
+    place: int
+    look: int = 0
+
+    @property
+    def bursts(self) -> int:
+        """Fresh seeds that contender and champion need for this look."""
+        return crowning.LOOKS[self.look]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that the race decided: the kind of its event, who it is about, over whom, and by how much."""
+
+    kind: str
+    variant: str
+    champion: str
+    place: int
+    difference: Difference | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the race decided, and the bursts that it wants next."""
+
+    news: tuple[News, ...]
+    wishes: tuple[Next, ...]
+
+
+class Race:
+    """The race of one run; everything it knows is in the population, and is rebuilt from there.
+
+    Args:
+        policy: confidence, direction, shares.
+        population: what is known.
+        counts: running totals; the replicates that are wished for are counted here.
+        seeds: seed by number.
+    """
+
+    def __init__(
+        self, policy: Policy, population: Population, counts: Counts, seeds: Callable[[int], int]
+    ) -> None:
+        self._policy = policy
+        self._population = population
+        self._counts = counts
+        self._seeds = seeds
+        self._waiting: list[tuple[float, int, str]] = []
+        self._offers = itertools.count()
+        self._entered: set[str] = set()
+        self._asked: set[tuple[str, int]] = set()
+        self._places = 0
+        self._duel: Duel | None = None
+
+    @property
+    def champion(self) -> str | None:
+        """Id of the champion, None before there is one."""
+        found = self._population.meta("champion")
+        return None if found is None else str(found)
+
+    def restore(self) -> None:
+        """Take in what an earlier session left."""
+        for event in self._population.events:
+            if event.kind == ENTERED:
+                name, self._places = str(event.data["variant"]), int(event.data["place"])
+                self._entered.add(name)
+                self._duel = Duel(name, self._places, self._reached(name))
+            elif event.kind in (LEFT, CROWNED):
+                self._duel = None
+                self._places = 0 if event.kind == CROWNED else self._places
+        for name in self._population.variants:
+            self.offer(name)
+
+    def _reached(self, variant: str) -> int:
+        """Return the look that a contender's bursts so far are for."""
+        bursts = len(self._population.evidence(variant))
+        return next(
+            (look for look, most in enumerate(crowning.LOOKS) if bursts <= most), len(crowning.LOOKS) - 1
+        )
+
+    def has_entered(self, variant: str) -> bool:
+        """Say whether a variant is or was in the race: its source must not change any more."""
+        return variant in self._entered
+
+    def offer(self, variant: str) -> None:
+        """Let a variant enter when its turn comes, if it has a score."""
+        fitness = self._population.fitness(variant)
+        if fitness is not None and variant != SEED:
+            key = self._policy.direction.key(fitness.mean)
+            heapq.heappush(self._waiting, (key, next(self._offers), variant))
+
+    def found(self) -> list[Next]:
+        """Return the bursts of the seed that measure the noise, as far as they are not done."""
+        numbers = range(FRESH, FRESH + self._policy.seed_replicates - 1)
+        wanted = [number for number in numbers if not self._has(SEED, number)]
+        self._asked.update((SEED, number) for number in wanted)
+        return [Next(Wish.REPLICATE, SEED, number) for number in wanted]
+
+    def ended(self, variant: str, number: int) -> None:
+        """Note that a burst that was wished for has come to its end."""
+        self._asked.discard((variant, number))
+
+    def turn(self) -> Turn:
+        """Decide what can be decided; return it with the bursts that are wanted next."""
+        news: list[News] = []
+        wishes: list[Next] = []
+        while (champion := self.champion) is not None:
+            if self._duel is None and not self._enter(champion, news):
+                break
+            assert self._duel is not None
+            if self._fails(self._duel.contender):
+                self._leave(self._duel, champion, news, None, "it fails under another seed")
+                continue
+            missing = self._missing(self._duel, champion)
+            if missing:
+                wishes.extend(self._granted(missing))
+                break
+            self._look(self._duel, champion, news)
+            if news and news[-1].kind == CROWNED:
+                break  # the champion is another one: whoever records it calls again
+        return Turn(tuple(news), tuple(wishes))
+
+    def _enter(self, champion: str, news: list[News]) -> bool:
+        """Let the most promising variant enter, if it is promising and a burst can be had for it."""
+        best = self._population.fitness(champion)
+        while self._waiting and best is not None and self._may_replicate():
+            _, _, name = self._waiting[0]
+            fitness = self._population.fitness(name)
+            if name in self._entered or fitness is None:
+                heapq.heappop(self._waiting)
+                continue
+            if not crowning.promising(fitness, best, self._policy.direction, self._population.spread()):
+                return False
+            heapq.heappop(self._waiting)
+            self._entered.add(name)
+            self._places += 1
+            self._duel = Duel(name, self._places)
+            news.append(News(ENTERED, name, champion, self._places))
+            return True
+        return False
+
+    def _look(self, duel: Duel, champion: str, news: list[News]) -> None:
+        """Judge the contender by what has been measured."""
+        difference = self._population.difference(duel.contender, champion, self._policy.direction)
+        assert difference is not None  # two bursts of each were measured
+        error = crowning.error_of(duel.place, self._policy.confidence)
+        match crowning.judge(difference, duel.look, error):
+            case Verdict.CROWN:
+                self._duel, self._places = None, 0
+                news.append(News(CROWNED, duel.contender, champion, duel.place, difference))
+            case Verdict.GO_ON:
+                self._duel = replace(duel, look=duel.look + 1)
+            case Verdict.LEAVE:
+                self._leave(duel, champion, news, difference, "its gain is within the noise")
+
+    def _leave(
+        self, duel: Duel, champion: str, news: list[News], difference: Difference | None, reason: str
+    ) -> None:
+        self._duel = None
+        news.append(News(LEFT, duel.contender, champion, duel.place, difference, reason))
+
+    def _missing(self, duel: Duel, champion: str) -> list[tuple[str, int]]:
+        """Return the bursts that a look still lacks: the same fresh seeds for both."""
+        numbers: list[int] = []
+        number = FRESH
+        while len(numbers) < duel.bursts:
+            if not self._failed(champion, number):
+                numbers.append(number)
+            number += 1
+        both = (duel.contender, champion)
+        return [(name, number) for number in numbers for name in both if not self._has(name, number)]
+
+    def _granted(self, missing: list[tuple[str, int]]) -> list[Next]:
+        """Return wishes for those bursts that are not under way, as far as replicates may be had."""
+        wishes: list[Next] = []
+        for cell in missing:
+            if cell not in self._asked and self._may_replicate():
+                self._asked.add(cell)
+                self._counts.replicates += 1
+                wishes.append(Next(Wish.REPLICATE, *cell))
+        return wishes
+
+    def _may_replicate(self) -> bool:
+        return self._counts.may_replicate(self._policy.replicates, self._policy.limits)
+
+    def _has(self, variant: str, number: int) -> bool:
+        """Say whether a variant's source has a score under a fresh seed."""
+        return self._seeds(number) in self._population.evidence(variant)
+
+    def _failed(self, variant: str, number: int) -> bool:
+        """Say whether a variant's source failed under a fresh seed."""
+        seed, digest = self._seeds(number), self._population.variants[variant].digest
+        return any(
+            m.failure is not None and m.seed == seed and m.digest == digest and m.purpose is Purpose.REPLICATE
+            for m in self._population.measurements(variant)
+        )
+
+    def _fails(self, variant: str) -> bool:
+        """Say whether a variant's source failed under any fresh seed."""
+        digest = self._population.variants[variant].digest
+        return any(
+            m.failure is not None and m.digest == digest and m.purpose is Purpose.REPLICATE
+            for m in self._population.measurements(variant)
+        )

@@ -1,0 +1,178 @@
+"""The race in the real loop, on a landscape whose truth is known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.landscape import NoisyExecutor, Proposer, gain_of, search, wired
+from evolve.budget import counted
+from evolve.bursts.executor import Job, Result, Watch
+from evolve.crowning import LOOKS
+from evolve.race import CROWNED, ENTERED, LEFT, SEED
+from evolve.seeds import FRESH, SCREEN, Seeds
+from operators.proposal import Context, Proposal, Refusal
+from population.store import Population
+from population.variant import Failure, FailureKind, Purpose, State
+
+PLANTED = Proposer(gain=4.0, chance=0.2)
+
+
+def searched(
+    folder: Path, proposer: Proposer, executor: NoisyExecutor, evaluations: int, seed: int, **changes: object
+) -> Population:
+    """Run a search to its end and return its population, still open."""
+    one, population = search(folder, proposer, executor, evaluations, seed, **changes)
+    asyncio.run(one.run())
+    return population
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Population]:
+    folder = tmp_path_factory.mktemp("race") / "run"
+    with closing(searched(folder, PLANTED, NoisyExecutor(), 80, seed=1)) as population:
+        yield population
+
+
+def seeds_of(population: Population, variant: str, purpose: Purpose) -> list[int]:
+    return [m.seed for m in population.measurements(variant) if m.purpose is purpose]
+
+
+def kinds(population: Population, kind: str) -> list[dict[str, object]]:
+    return [dict(event.data) for event in population.events if event.kind == kind]
+
+
+def test_a_real_gain_is_crowned(planted: Population) -> None:
+    champion = planted.meta("champion")
+    assert gain_of(planted.source(planted.variants[champion].digest)) == 4.0
+
+
+def test_the_champion_won_on_seeds_that_it_was_not_chosen_by(planted: Population) -> None:
+    champion, seeds = planted.meta("champion"), Seeds(1)
+    assert seeds_of(planted, champion, Purpose.FIRST) == [seeds(SCREEN)]
+    fresh = seeds_of(planted, champion, Purpose.REPLICATE)
+    assert fresh == [seeds(FRESH + n) for n in range(len(fresh))]
+    assert len(fresh) >= LOOKS[0]
+
+
+def test_champion_and_contender_are_compared_under_common_seeds(planted: Population) -> None:
+    crowned = kinds(planted, CROWNED)[1]
+    both = [set(seeds_of(planted, str(crowned[who]), Purpose.REPLICATE)) for who in ("variant", "over")]
+    assert both[0] <= both[1]
+
+
+def test_the_seed_is_measured_as_often_as_the_settings_say(planted: Population) -> None:
+    assert len(seeds_of(planted, SEED, Purpose.REPLICATE)) >= 9
+
+
+def test_every_contender_leaves_or_is_crowned_before_the_next_one_enters(planted: Population) -> None:
+    told = [event.kind for event in planted.events if event.kind in (ENTERED, LEFT, CROWNED)][1:]
+    assert told[::2] == [ENTERED] * len(told[::2])
+    assert ENTERED not in told[1::2]
+
+
+def test_replicates_keep_within_their_share(planted: Population) -> None:
+    counts = counted(planted, SEED, noise=10)
+    assert 0 < counts.replicates <= 0.2 * 80
+
+
+def test_where_all_are_equal_luck_is_not_crowned(tmp_path: Path) -> None:
+    champions = []
+    for seed in range(5):
+        with closing(searched(tmp_path / str(seed), Proposer(), NoisyExecutor(), 80, seed)) as population:
+            champions.append(population.meta("champion"))
+    assert champions.count(SEED) >= 4
+
+
+def test_noise_that_all_share_under_a_seed_hides_no_gain(tmp_path: Path) -> None:
+    executor = NoisyExecutor(deviation=1.0, shared=0.9)
+    with closing(searched(tmp_path / "run", replace(PLANTED, gain=1.5), executor, 150, 3)) as population:
+        assert population.meta("champion") != SEED
+        assert population.spread().shared > 0.5
+
+
+@dataclass(frozen=True)
+class Moody(NoisyExecutor):
+    """Fails whatever has the planted gain, but under the seed that variants are chosen by."""
+
+    chosen: int = 0
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        result = await super().run(job, watch)
+        if gain_of(job.source) and job.seed != self.chosen:
+            failure = Failure(FailureKind.EXCEPTION, "not today")
+            return Result(None, failure, 1.0, 1.0, 0, (), "cpu", 0)
+        return result
+
+
+def test_a_variant_that_fails_under_other_seeds_is_no_champion(tmp_path: Path) -> None:
+    executor = Moody(chosen=Seeds(1)(SCREEN))
+    with closing(searched(tmp_path / "run", PLANTED, executor, 60, 1)) as population:
+        assert population.meta("champion") == SEED
+        assert any("it fails under another seed" in e.text for e in population.events if e.kind == LEFT)
+
+
+def test_a_champion_that_fails_now_and_then_is_compared_under_other_seeds(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Unlucky(NoisyExecutor):
+        async def run(self, job: Job, watch: Watch) -> Result:
+            if "IDEA" not in job.source and job.seed == Seeds(1)(FRESH):
+                return Result(None, Failure(FailureKind.MEMORY, "too much"), 1.0, 1.0, 0, (), "cpu", 0)
+            return await super().run(job, watch)
+
+    with closing(searched(tmp_path / "run", PLANTED, Unlucky(), 80, 1)) as population:
+        assert population.meta("champion") != SEED
+        assert any(m.state is State.FAILED for m in population.measurements(SEED))
+
+
+def test_a_race_goes_on_where_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    for evaluations in range(12, 80, 9):
+        if folder.exists():
+            population = Population.open(folder, write=True)
+            one = wired(population, folder, PLANTED, NoisyExecutor(), evaluations, 1)
+        else:
+            one, population = search(folder, PLANTED, NoisyExecutor(), evaluations, 1)
+        with closing(population):
+            asyncio.run(one.run())
+    with closing(Population.open(folder)) as population:
+        assert gain_of(population.source(population.variants[population.meta("champion")].digest)) == 4.0
+        entered = [data["variant"] for data in kinds(population, ENTERED)]
+        assert len(entered) == len(set(entered))
+        for name in population.variants:
+            fresh = seeds_of(population, name, Purpose.REPLICATE)
+            assert len(fresh) == len(set(fresh))
+
+
+@dataclass(frozen=True)
+class Tunable:
+    """Makes one kind of child whose number can be tuned."""
+
+    name: str = "mutate"
+    arity: int = 1
+
+    async def propose(self, context: Context, rng: object) -> Proposal | Refusal:
+        source = context.parents[0].source
+        number = source.count("IDEA")
+        mark = "" if "X = " in source else "\nX = 1.0  # tune: 0..2\n"
+        return Proposal(f"{source}{mark}\nIDEA_{number}_{id(rng)} = 1\n", "an idea", self.name)
+
+
+def test_the_best_trial_counts_only_after_another_burst_under_another_seed(tmp_path: Path) -> None:
+    one, population = search(tmp_path / "run", Tunable(), NoisyExecutor(), 60, 1, trials=4)
+    with closing(population):
+        asyncio.run(one.run())
+        tuned = [v for v in population.variants.values() if v.tuned]
+        assert tuned
+        for variant in tuned:
+            own = [m for m in population.measurements(variant.id) if m.digest == variant.digest]
+            assert {Purpose.TRIAL, Purpose.CONFIRM} <= {m.purpose for m in own}
+            trial = next(m.score for m in own if m.purpose is Purpose.TRIAL)
+            fitness = population.fitness(variant.id)
+            assert fitness is not None
+            assert fitness.mean != trial
