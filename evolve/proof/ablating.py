@@ -10,7 +10,7 @@ from evolve import admission, hunks
 from evolve.errors import InputError
 from evolve.hunks import Hunk
 from evolve.proof import ablation, bench
-from evolve.proof.ablation import Ablation, Part, Smallest, Tested
+from evolve.proof.ablation import Ablation, Part, Reading, Smallest
 from evolve.proof.bench import Look, Program, Progress, Sheet
 from evolve.seeds import ABLATION
 from evolve.tasks.task import Held
@@ -74,15 +74,15 @@ def ablate(look: Look, seeds: int, progress: Progress) -> Ablation:
     )
     sheet = _measured(look, title, programs, numbers, progress)
     used = [look.seeds(number) for number in numbers]
-    best, base = (_tested(program, sheet, used) for program in (look.champion, look.seed))
-    noise = ablation.noise_of(_tested(program, sheet, used) for program in programs)
+    best, base = (_reading(program, sheet, used) for program in (look.champion, look.seed))
+    noise = ablation.noise_of(_reading(program, sheet, used) for program in programs)
     parts = [
         Part(
             number,
             hunks.lines_of(cut.hunks[at]),
             hunks.excerpt(cut.hunks[at]),
-            _tested(without[number - 1], sheet, used),
-            _tested(only[number - 1], sheet, used),
+            _reading(without[number - 1], sheet, used),
+            _reading(only[number - 1], sheet, used),
         )
         for number, at in enumerate(cut.counted, 1)
     ]
@@ -125,8 +125,8 @@ def smallest(look: Look, table: Ablation, progress: Progress) -> Smallest:
     numbers = bench.chosen(ABLATION, len(table.seeds))
     title = f"{look.champion.variant.id} with {len(kept)} of its {len(table.rows)} hunks"
     sheet = _measured(look, title, programs, numbers, progress)
-    noise = ablation.noise_of(_tested(program, sheet, table.seeds) for program in programs)
-    one, best = (_tested(program, sheet, table.seeds) for program in (small, look.champion))
+    noise = ablation.noise_of(_reading(program, sheet, table.seeds) for program in programs)
+    one, best = (_reading(program, sheet, table.seeds) for program in (small, look.champion))
     effect = ablation.effect(one, best, look.prepared.task.direction, noise)
     good = effect.gain is not None and not (effect.sure and effect.gain < 0)
     return Smallest(source, genome.digest(source), tuple(kept), dropped, effect, good)
@@ -182,12 +182,12 @@ def _measured(
     return bench.measure(look, title, programs, numbers, Purpose.ABLATION, SPLIT, progress)
 
 
-def _tested(program: Program | str, sheet: Sheet, seeds: Sequence[int]) -> Tested:
+def _reading(program: Program | str, sheet: Sheet, seeds: Sequence[int]) -> Reading:
     """Return what a program came to under these seeds; it fails when it fails under any."""
     if isinstance(program, str):
-        return Tested("", {}, program)
+        return Reading("", {}, program)
     failures = [one for _, one in sheet.failures(program.digest, seeds) if one.kind.repeats]
     failure = f"{failures[0].kind}: {failures[0].message}" if failures else ""
     if failures and len(failures) < len(seeds):
         failure += f" (on {len(failures)} of {len(seeds)} seeds)"
-    return Tested(program.digest, sheet.scores(program.digest, seeds), failure)
+    return Reading(program.digest, sheet.scores(program.digest, seeds), failure)

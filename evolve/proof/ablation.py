@@ -36,7 +36,7 @@ class Verdict(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Reading:
     """One program of the table: its scores by seed, and how it failed, if it did."""
 
     digest: str
@@ -161,11 +161,11 @@ class Part:
     number: int
     lines: tuple[int, int]
     change: str
-    without: Tested
-    only: Tested
+    without: Reading
+    only: Reading
 
 
-def noise_of(programs: Iterable[Tested]) -> Noise:
+def noise_of(programs: Iterable[Reading]) -> Noise:
     """Return the noise of one burst, pooled over the table's own programs."""
     replicates = Replicates()
     for program in programs:
@@ -175,7 +175,7 @@ def noise_of(programs: Iterable[Tested]) -> Noise:
 
 
 def rows_of(
-    parts: Sequence[Part], champion: Tested, seed: Tested, direction: Direction, noise: Noise
+    parts: Sequence[Part], champion: Reading, seed: Reading, direction: Direction, noise: Noise
 ) -> tuple[Row, ...]:
     """Return the table: each column's p-values are corrected for its number of hunks (Holm 1979)."""
     left_out = [_difference(champion, part.without, direction, noise) for part in parts]
@@ -214,13 +214,13 @@ def verdict(left_out: Effect, alone: Effect) -> Verdict:
     return Verdict.OPEN if left_out.gain is None else Verdict.NOISE
 
 
-def effect(one: Tested, other: Tested, direction: Direction, noise: Noise) -> Effect:
+def effect(one: Reading, other: Reading, direction: Direction, noise: Noise) -> Effect:
     """Return what one program is worth over another, by itself."""
     (found,) = _effects([_difference(one, other, direction, noise)], [one.failure or other.failure])
     return found
 
 
-def _difference(one: Tested, other: Tested, direction: Direction, noise: Noise) -> Difference | None:
+def _difference(one: Reading, other: Reading, direction: Direction, noise: Noise) -> Difference | None:
     """Compare two programs; one that failed under any seed has no score that counts."""
     if one.failure or other.failure:
         return None

@@ -89,7 +89,10 @@ def smallest(found: Ablation, small: Smallest, file: str) -> Text:
     against = f"{_gain(effect, decimals)} against {found.champion} (95 % interval {low} to {high})"
     if not small.as_good:
         return Text(f"{what} is worse than {found.champion}: {against}; {not_written}", style="red")
-    return Text(f"{what} is as good, within noise: {against}; written to {file}", style="green")
+    how = (
+        f"is better than {found.champion}" if effect.sure and effect.gain > 0 else "is as good, within noise"
+    )
+    return Text(f"{what} {how}: {against}; written to {file}", style="green")
 
 
 def smallest_data(small: Smallest) -> dict[str, Any]:
