@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evolve import admission, hunks
@@ -22,7 +22,7 @@ SPLIT: Held = "validation"
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """The champion's change, and the programs that it makes.
+    """The champion's change, and the programs that it makes, by fingerprint: seed and champion first.
 
     Programs that are the same but for comments and the like share one source, the first.
     """
@@ -66,7 +66,7 @@ def ablate(look: Look, seeds: int, progress: Progress) -> Ablation:
     if not cut.counted:
         raise InputError(f"{look.champion.variant.id} differs from the seed only in comments and whitespace")
     without, only = _programs(cut)
-    programs = _runnable(look, without, only)
+    programs = list(cut.programs.values())
     count = len(cut.counted)
     title = (
         f"{count} hunk{'s' * (count != 1)} of {look.champion.variant.id}, "
@@ -119,9 +119,9 @@ def smallest(look: Look, table: Ablation, progress: Progress) -> Smallest:
     kept = [row.number for row in table.rows if row.verdict.keeps]
     dropped = tuple(row.number for row in table.rows if not row.verdict.keeps)
     source = cut.source([cut.counted[number - 1] for number in kept])
-    without, only = _programs(cut)  # first, so that a program of the table stands for one that is the same
+    _programs(cut)  # first, so that a program of the table stands for one that is the same
     small = cut.program("the smallest", source)
-    programs = _runnable(look, without, only, [small])
+    programs = list(cut.programs.values())
     numbers = bench.chosen(ABLATION, len(table.seeds))
     title = f"{look.champion.variant.id} with {len(kept)} of its {len(table.rows)} hunks"
     sheet = _measured(look, title, programs, numbers, progress)
@@ -152,7 +152,8 @@ def _cut(look: Look) -> _Cut:
         return admission.examine(source, entry) is None
 
     found = hunks.cut(look.seed.source, look.champion.source, sound)
-    programs = {genome.fingerprint(one.source): one for one in (look.seed, look.champion)}
+    seed = replace(look.seed, variant=look.champion.variant)  # in the champion's table
+    programs = {genome.fingerprint(one.source): one for one in (seed, look.champion)}
     return _Cut(look, found, programs)
 
 
@@ -164,13 +165,6 @@ def _programs(cut: _Cut) -> tuple[list[Program | str], list[Program | str]]:
         for number, at in places
     ]
     return without, [cut.program(f"hunk {number} alone", cut.source([at])) for number, at in places]
-
-
-def _runnable(look: Look, *columns: Sequence[Program | str]) -> list[Program]:
-    """Return champion, seed and all programs that can be run, each once."""
-    programs = [look.champion, look.seed]
-    programs += [one for column in columns for one in column if isinstance(one, Program)]
-    return list({program.digest: program for program in programs}.values())
 
 
 def _measured(

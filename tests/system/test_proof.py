@@ -114,6 +114,7 @@ def test_the_reports_show_the_proof_of_the_champion(proved: Proved) -> None:
 def test_every_program_of_an_ablation_can_be_read_again(proved: Proved) -> None:
     with Population.open(proved.cwd / "run") as population:
         for measurement in done(proved.cwd / "run", Purpose.ABLATION):
+            assert measurement.variant == proved.table["champion"]
             assert "def train(burst)" in population.source(measurement.digest)
 
 
