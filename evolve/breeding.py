@@ -187,7 +187,7 @@ class Breeder:
         """Put together all that is known of a variant."""
         population = self._population
         variant = population.variants[name]
-        measured = population.measurements(name)
+        measured = [m for m in population.measurements(name) if m.purpose.searches]
         last = measured[-1] if measured else None
         curve = next((m.curve for m in reversed(measured) if m.digest == variant.digest and m.curve), ())
         failure = last.failure if last is not None and last.state is State.FAILED else None

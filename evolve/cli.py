@@ -16,11 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve import doctor as doctor_module
-from evolve import session
+from evolve import interrupts, session
 from evolve.errors import EvolveError, InputError
 from evolve.preparing import prepare
+from evolve.proof import ablating, bench, verifying
+from evolve.report.ablation import ablated, ablated_data, smallest, smallest_data
 from evolve.report.best import best as best_of
 from evolve.report.best import best_data, best_line
+from evolve.report.counting import choose_counter
 from evolve.report.final import final, final_data
 from evolve.report.live import choose_display
 from evolve.report.show import show as show_of
@@ -31,6 +34,7 @@ from evolve.report.terminal import forgiving, invocation, to_json
 from evolve.report.tree import tree as tree_of
 from evolve.report.tree import tree_data
 from evolve.report.untrusted import code
+from evolve.report.verified import verified, verified_data
 from evolve.settings import FILE, Settings, load
 from operators.prompts import PromptError
 from population.errors import NotARun, PopulationError
@@ -201,16 +205,63 @@ def best(
             raise InputError(f"{folder} has no champion yet: its seed has not been measured")
         _, source = best_of(population)
         if output is not None:
-            try:
-                output.write_text(source, encoding="utf-8", errors="surrogatepass")
-            except OSError as error:
-                raise InputError(f"cannot write {output}: {error.strerror}") from error
+            _write(output, source)
         if as_json:
             print(to_json(best_data(population), indent=2))
         elif output is None:
             sys.stdout.write(code(source) if sys.stdout.isatty() else source)
         else:
             console.print(best_line(population))
+
+
+@app.command()
+def verify(
+    folder: RunFolder,
+    seeds: Annotated[int, typer.Option("--seeds", help="fresh seeds that both are measured with")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Measure the champion against the seed on text and seeds that the search never saw."""
+    with _opened(folder):
+        pass
+    with bench.opened(folder) as look:
+        found = verifying.verify(look, seeds, choose_counter(as_json, console))
+        _print(as_json, lambda: verified_data(look.population), lambda: verified(look.population, found))
+
+
+@app.command()
+def ablate(
+    folder: RunFolder,
+    seeds: Annotated[int, typer.Option("--seeds", help="seeds that every program is measured with")] = 3,
+    minimal: Annotated[
+        Path | None,
+        typer.Option(
+            "--minimal", help="write the champion with only the hunks that help", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take the champion's change apart: what each hunk of it is worth."""
+    with _opened(folder):
+        pass
+    if minimal is not None:
+        ablating.check_writable(minimal)
+    counter = choose_counter(as_json, console)
+    with bench.opened(folder) as look:
+        table = ablating.ablate(look, seeds, counter)
+        if minimal is None:
+            _print(as_json, lambda: ablated_data(table), lambda: ablated(table))
+            return
+        if not as_json:
+            console.print(ablated(table))
+        small = ablating.smallest(look, table, counter)
+    if small.as_good:
+        _write(minimal, small.source)
+    _print(
+        as_json,
+        lambda: {**ablated_data(table), "minimal": smallest_data(small)},
+        lambda: smallest(table, small, str(minimal)),
+    )
+    raise typer.Exit(0 if small.as_good else 1)
 
 
 @app.command()
@@ -227,6 +278,9 @@ def main() -> None:
     forgiving(errors)
     try:
         app()
+    except bench.Interrupted as stopped:
+        errors.print(str(stopped), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(stopped.exit_code)
     except (EvolveError, PopulationError, PromptError) as error:
         errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
@@ -248,7 +302,7 @@ def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
             print(to_json({"event": "finished", **final_data(population)}))
         else:
             console.print(final(population, folder))
-    if reason == session.INTERRUPTED:
+    if reason == interrupts.INTERRUPTED:
         raise typer.Exit(INTERRUPTED)
 
 
@@ -258,6 +312,14 @@ def _print(as_json: bool, data: Callable[[], Any], picture: Callable[[], Rendera
         print(to_json(data(), indent=2))
     else:
         console.print(picture())
+
+
+def _write(file: Path, source: str) -> None:
+    """Write a source to a file of the user's."""
+    try:
+        file.write_text(source, encoding="utf-8", errors="surrogatepass")
+    except OSError as error:
+        raise InputError(f"cannot write {file}: {error.strerror}") from error
 
 
 def _opened(folder: Path) -> Population:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +19,7 @@ from evolve.budget import Limits
 from evolve.bursts import process
 from evolve.bursts.executor import LocalExecutor, Plan
 from evolve.errors import EngineFault, InputError
+from evolve.interrupts import INTERRUPTED, supervised
 from evolve.measuring import Brake, Meter
 from evolve.policy import Policy
 from evolve.preparing import Prepared
@@ -47,8 +47,6 @@ from population.variant import Variant
 
 _PROMPTED = {kind.name: kind.forms for kind in (Mutate, Crossover, Repair)}
 _PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1
-INTERRUPTED = "interrupted"
-_REFRESH = 0.25  # seconds between two pictures of the search
 _WATCH = 2.0  # seconds between two looks at the local LLM server
 
 
@@ -121,7 +119,7 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
     brake = Brake()
     async with AsyncExitStack() as stack:
         population = stack.enter_context(Population.open(folder, write=True))
-        _check_data(population, prepared, folder)
+        check_data(population, prepared, folder)
 
         def tell(kind: str, text: str, **meta: object) -> None:
             event = Event(kind, text, round(time.time(), 3))
@@ -137,8 +135,12 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
         return reason
 
 
-def _check_data(population: Population, prepared: Prepared, folder: Path) -> None:
-    """Refuse to go on with other data: scores would no longer compare."""
+def check_data(population: Population, prepared: Prepared, folder: Path) -> None:
+    """Refuse to go on with other data: scores would no longer compare.
+
+    Raises:
+        InputError: the data is not what the run was started with.
+    """
     was, now = population.meta("data"), prepared.task.fingerprint()
     if was != now:
         where = prepared.settings.data or "Python's own library sources"
@@ -311,29 +313,14 @@ async def _supervised(
     search: Search, brake: Brake, prepared: Prepared, display: Display, folder: Path
 ) -> str:
     """Run the search to its end, whoever asks for it: a budget, Ctrl-C once, or Ctrl-C twice."""
-    loop = asyncio.get_running_loop()
-    work = asyncio.ensure_future(search.run())
 
-    def interrupted() -> None:
-        if brake.on:
-            work.cancel()
-            return
-        brake.pull(INTERRUPTED)
-        loop.call_later(prepared.settings.grace, work.cancel)
+    def picture() -> None:
+        display.update(search.snapshot(str(folder), prepared.task.metric))
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
     try:
-        while not work.done():
-            display.update(search.snapshot(str(folder), prepared.task.metric))
-            await asyncio.wait({work}, timeout=_REFRESH)
-        return work.result()
+        return await supervised(search.run(), brake, prepared.settings.grace, picture)
     except asyncio.CancelledError:
         return INTERRUPTED
-    finally:
-        display.update(search.snapshot(str(folder), prepared.task.metric))
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def settings_of(folder: Path, budgets: Mapping[str, Any]) -> Settings:

@@ -13,6 +13,7 @@ from evolve.report import figures
 from evolve.report.standing import champion, metric, standing, standing_data
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
+from evolve.report.verified import verified_data, verified_line
 from population.store import Population
 from population.variant import Variant
 
@@ -30,7 +31,7 @@ def best(population: Population) -> tuple[Variant, str]:
 
 
 def best_line(population: Population) -> RenderableType:
-    """Return one line on the champion: its score, its gain over the seed, its hypothesis."""
+    """Return one line on the champion: its score, its gain over the seed, its hypothesis; and its proof."""
     now = standing(population)
     decimals = figures.places(population.noise())
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -41,7 +42,9 @@ def best_line(population: Population) -> RenderableType:
         text.append(f"  {one_line(metric(population))} {figures.estimate(now.best, decimals)}")
     if now.gain is not None and now.probability is not None:
         text.append(f"  {figures.gain(now.gain, decimals)} over the seed", style="green")
-    return Group(text.append(f"  {one_line(now.champion.hypothesis)}"))  # a bare text would be wrapped
+    text.append(f"  {one_line(now.champion.hypothesis)}")
+    proof = verified_line(population)
+    return Group(text, *([proof] if proof else []))  # a bare text would be wrapped
 
 
 def best_data(population: Population) -> dict[str, Any]:
@@ -55,5 +58,6 @@ def best_data(population: Population) -> dict[str, Any]:
         **standing_data(standing(population)),
         "variant": dataclasses.asdict(variant),
         "source": source,
+        "verified": verified_data(population),
     }
     return plain_dict(data)

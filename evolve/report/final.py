@@ -18,6 +18,7 @@ from evolve.report.status import gained, sure
 from evolve.report.terminal import invocation, plain_dict
 from evolve.report.tree import gain_text, result
 from evolve.report.untrusted import one_line
+from evolve.report.verified import verified_data, verified_line
 from population.lineage import descent
 from population.store import Population
 
@@ -35,6 +36,7 @@ def final(population: Population, run: Path) -> RenderableType:
         _ended(population),
         Text(),
         _result(now, one_line(metric(population)), decimals),
+        *_proof(population),
         *_line(population, now, decimals),
         Text(),
         _next(run, now),
@@ -53,6 +55,7 @@ def final_data(population: Population) -> dict[str, Any]:
         "dollars": dollars,
         "calls_of_unknown_price": unpriced,
         "reason": population.meta("stopped"),
+        "verified": verified_data(population),
     }
     return plain_dict(data)
 
@@ -103,6 +106,13 @@ def _result(now: Standing, name: str, decimals: int) -> RenderableType:
     return table
 
 
+def _proof(population: Population) -> Iterable[RenderableType]:
+    """Yield what a verification of the champion came to, if there is one."""
+    proof = verified_line(population)
+    if proof is not None:
+        yield proof
+
+
 def _line(population: Population, now: Standing, decimals: int) -> Iterable[RenderableType]:
     """Yield the ideas between the seed and the champion, oldest first."""
     line = descent(population.variants, now.champion.id) if now.champion else []
@@ -136,6 +146,9 @@ def _next(run: Path, now: Standing) -> Table:
     if now.champion is not None:
         rows.append((("show", str(run), now.champion.id, "--diff"), "the champion in full"))
         rows.append((("best", str(run), "-o", "best.py"), "its source"))
+    if now.probability is not None:
+        rows.append((("verify", str(run)), "proof on unseen text"))
+        rows.append((("ablate", str(run)), "which changes matter"))
     rows.append((("status", str(run)), "what was spent on what"))
     for words, why in rows:
         table.add_row(Text(invocation(*words)), why)

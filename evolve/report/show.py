@@ -14,12 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.errors import InputError
-from evolve.report import figures
+from evolve.report import ablation, figures
 from evolve.report.curves import finite, plot, sparkline
 from evolve.report.standing import champion, gain_over, metric, outcome
 from evolve.report.terminal import plain_dict
 from evolve.report.tree import gain_text, result
 from evolve.report.untrusted import code, lines, one_line
+from evolve.report.verified import recorded, verified, verified_data
 from population.lineage import descent
 from population.store import Population
 from population.variant import Measurement, Purpose, State, Value, Variant
@@ -34,13 +35,14 @@ def show(population: Population, name: str, diff: bool = False) -> RenderableTyp
         InputError: the run holds no such variant.
     """
     variant = find(population, name)
-    measured = population.measurements(name)
+    measured = [m for m in population.measurements(name) if m.purpose.searches]
     parts = [
         _facts(population, variant),
         _bursts(measured, figures.places(population.noise())),
         *_failures(measured),
         *_tried(measured),
         *_curve(measured),
+        *_proof(population, variant),
     ]
     if diff:
         parts += _section(_diff_title(variant), _diff(population, variant))
@@ -62,6 +64,7 @@ def show_data(population: Population, name: str, diff: bool = False) -> dict[str
         "fitness": dataclasses.asdict(came_to.fitness) if came_to.fitness else None,
         "gain": gain_over(population, name, variant.parents[0]) if variant.parents else None,
         "champion": best is not None and best.id == name,
+        "verified": verified_data(population) if best is not None and best.id == name else None,
         "descent": descent(population.variants, name),
         "measurements": [
             {**dataclasses.asdict(m), "state": m.state.value} for m in population.measurements(name)
@@ -221,6 +224,17 @@ def _curve(measured: Sequence[Measurement]) -> Iterator[RenderableType]:
         text.append(f"{label:>{margin}} ", style="dim").append(row + "\n", style="cyan")
     text.append(f"{'':{margin}} 0 %{'100 % of the budget':>57}", style="dim")
     yield from _section("learning curve: loss reported by the variant", text)
+
+
+def _proof(population: Population, variant: Variant) -> Iterator[RenderableType]:
+    """Yield what the champion's verification and ablation came to, where there are any."""
+    best = champion(population)
+    if best is None or best.id != variant.id:
+        return
+    if (found := recorded(population)) is not None:
+        yield from _section("verified", verified(population, found))
+    if (table := ablation.recorded(population)) is not None:
+        yield from _section("ablated", ablation.ablated(table))
 
 
 def _diff_title(variant: Variant) -> str:

@@ -21,6 +21,7 @@ from evolve.report import figures
 from evolve.report.standing import bursts, contender, metric, outcome, standing, standing_data
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
+from evolve.report.verified import verified_data, verified_line
 from population.ledger import Call
 from population.store import Population
 from population.variant import Purpose
@@ -70,7 +71,7 @@ class Counts:
 
     @property
     def evaluations(self) -> int:
-        """Bursts of every purpose."""
+        """Bursts of the search, of every purpose."""
         return sum(self.purposes.values())
 
     @property
@@ -193,8 +194,16 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "noise": population.noise(),
         "contender": contender(population),
         **standing_data(standing(population)),
+        "verified": verified_data(population),
+        "afterwards": afterwards(population),
     }
     return plain_dict(data)
+
+
+def afterwards(population: Population) -> dict[str, int]:
+    """Count the bursts that were no part of the search, by purpose; no budget counts them."""
+    measured = (m for name in population.variants for m in population.measurements(name))
+    return dict(Counter(m.purpose.value for m in measured if not m.purpose.searches))
 
 
 def _headline(population: Population, running: bool) -> Text:
@@ -252,7 +261,8 @@ def _champion(population: Population) -> RenderableType:
     noise = population.noise()
     said = "unknown yet: no source was measured twice"
     table.add_row("noise", said if math.isnan(noise) else f"{noise:.{decimals}f} for one burst", "")
-    return table
+    proof = verified_line(population)
+    return table if proof is None else Group(table, proof)
 
 
 def _contender(population: Population, decimals: int) -> tuple[str, str]:
@@ -291,6 +301,8 @@ def _bursts(population: Population, counts: Counts) -> RenderableType:
     table.add_column()
     rate = "" if math.isnan(counts.per_hour) else f"; {counts.per_hour:,.0f} per hour"
     table.add_row("bursts", f"{counts.evaluations}: {_listed(counts.purposes)}{rate}")
+    if later := afterwards(population):
+        table.add_row("afterwards", f"{sum(later.values())}: {_listed(later)}")
     table.add_row("variants", f"{len(population.variants)}: {_listed(counts.states)}")
     table.add_row("failed bursts", Text(_total(counts.failures), style="red" if counts.failures else ""))
     table.add_row("refusals", _total(counts.refusals))

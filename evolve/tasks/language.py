@@ -13,7 +13,7 @@ from numpy.random import Generator, default_rng
 from evolve.tasks import corpus
 from evolve.tasks.corpus import DataError, Split
 from evolve.tasks.scoring import bits_per_byte
-from evolve.tasks.task import Ask, Bytes, Tokens
+from evolve.tasks.task import Ask, Bytes, Held, Tokens
 from population.variant import Direction
 
 VOCAB_SIZE = 256
@@ -112,13 +112,13 @@ class LanguageTask:
         return cls(settings, split, parts.fingerprint, parts.text(split), sizes)
 
     @classmethod
-    def from_spec(cls, spec: Mapping[str, Any], split: Split = "validation") -> LanguageTask:
+    def from_spec(cls, spec: Mapping[str, Any]) -> LanguageTask:
         """Rebuild from ``to_spec()``, holding the split to score.
 
         Raises:
             DataError: the text is no longer the one that the spec was made with.
         """
-        task = cls.load(LanguageSettings(**spec["settings"]), split)
+        task = cls.load(LanguageSettings(**spec["settings"]), spec["split"])
         if task.digest != spec["fingerprint"]:
             raise DataError(
                 f"the text in {task.settings.data or 'the Python standard library'} has changed: its content "
@@ -126,9 +126,14 @@ class LanguageTask:
             )
         return task
 
-    def to_spec(self) -> dict[str, Any]:
+    def to_spec(self, split: Held = "validation") -> dict[str, Any]:
         """Return plain JSON for ``from_spec``."""
-        return {"task": self.name, "settings": asdict(self.settings), "fingerprint": self.digest}
+        return {
+            "task": self.name,
+            "settings": asdict(self.settings),
+            "fingerprint": self.digest,
+            "split": split,
+        }
 
     def describe(self) -> str:
         """Return the data, the metric and the contract of train.py."""

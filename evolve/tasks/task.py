@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -13,6 +13,9 @@ from population.variant import Direction, FailureKind
 Bytes = NDArray[np.uint8]
 Tokens = NDArray[np.int64]
 Logits = NDArray[np.float32]
+
+Held = Literal["validation", "test"]
+"""The part of the data that answers are scored on: in a search, or in a last look at what it came to."""
 
 
 class Unfit(Exception):
@@ -67,8 +70,12 @@ class Task(Protocol):
     def fingerprint(self) -> str:
         """Return the content hash of the data, in hex."""
 
-    def to_spec(self) -> dict[str, Any]:
-        """Return plain JSON from which ``evolve.tasks.from_spec`` rebuilds the task to score with."""
+    def to_spec(self, split: Held = "validation") -> dict[str, Any]:
+        """Return plain JSON from which ``registry.from_spec`` rebuilds the task to score with.
+
+        Args:
+            split: what answers are scored on; nothing in a search may read ``test``.
+        """
 
     def train_bytes(self) -> Bytes:
         """Return the train split, uint8 (N,): all that a variant may see; in the engine process only."""

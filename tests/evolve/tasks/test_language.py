@@ -40,6 +40,16 @@ def test_a_task_rebuilt_from_its_json_scores_the_same_data(settings):
     assert rebuilt.score(uniform, np.random.default_rng(0)) == pytest.approx(8.0)
 
 
+def test_a_scorer_asked_for_the_test_split_holds_other_documents(settings):
+    task = LanguageTask.load(settings)
+    usual, last = (from_spec(json.loads(json.dumps(spec))) for spec in (task.to_spec(), task.to_spec("test")))
+    assert (usual.split, last.split) == ("validation", "test")
+    documents = [set(one.text.tobytes().split(b"\0")) - {b""} for one in (usual, last)]
+    assert documents[0].isdisjoint(documents[1])
+    assert usual.fingerprint() == last.fingerprint()
+    assert last.score(uniform, np.random.default_rng(0)) == pytest.approx(8.0)
+
+
 def test_the_train_split_shares_no_document_with_the_others(settings):
     held = {
         name: set(LanguageTask.load(settings, name).text.tobytes().split(b"\0")) - {b""}

@@ -1,0 +1,1 @@
+"""What a search came to, looked at afterwards: its champion verified on unseen text, and taken apart."""
