@@ -17,6 +17,9 @@ FILE = "evolve.toml"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+_FLAGS = {"models": "--model", "prices": "--price"}  # given once for each
 
 
 class Settings(BaseModel):
@@ -55,7 +58,7 @@ class Settings(BaseModel):
     models: tuple[str, ...] = Field((), description="litellm model names, each with an optional :weight")
     api_base: str | None = Field(None, description="address of an OpenAI-compatible server")
     reply: Literal["auto", "diff", "whole", "json"] = Field("auto", description="form of the LLM's replies")
-    prices: Mapping[str, tuple[float, float]] = Field(
+    prices: Mapping[str, tuple[Price, Price]] = Field(
         {}, description="dollars per million prompt and completion tokens, by model"
     )
     llm_timeout: Positive = Field(180.0, description="seconds for one LLM request")
@@ -90,7 +93,8 @@ def load(file: Path | None, flags: Mapping[str, Any]) -> Settings:
     if file is not None:
         values = _read(file)
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
-    where = {name: str(file) for name in values} | {name: "--" + name.replace("_", "-") for name in given}
+    flag = {name: _FLAGS.get(name, "--" + name.replace("_", "-")) for name in given}
+    where = {name: str(file) for name in values} | flag
     try:
         return Settings(**(values | given))
     except ValidationError as error:
@@ -135,7 +139,8 @@ def dump(settings: Settings) -> str:
 def _toml(value: Any) -> str:
     """Write a JSON-like value as TOML."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
+    # TOML knows no surrogate pairs, so letters beyond ASCII stand as they are; it wants DEL escaped
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evolve.errors import InputError
+from evolve.settings import Settings, dump, load
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+NUMBER = st.floats(1e-9, 1e9)
+
+
+@st.composite
+def settings(draw: st.DrawFn) -> Settings:
+    """Draw settings with every kind of value in them."""
+    return Settings(
+        seed_file=Path(draw(TEXT)),
+        program=draw(st.none() | TEXT.map(Path)),
+        models=tuple(draw(st.lists(TEXT, max_size=3))),
+        prices=draw(st.dictionaries(TEXT, st.tuples(NUMBER, NUMBER), max_size=3)),
+        burst=draw(st.none() | NUMBER),
+        evaluations=draw(st.none() | st.integers(1, 10**12)),
+        target=draw(st.none() | st.floats(allow_nan=False, allow_infinity=False)),
+    )
+
+
+@given(settings())
+def test_settings_that_are_written_and_read_again_are_the_same(given: Settings) -> None:
+    written = tomllib.loads(dump(given))
+    assert Settings(**written) == given
+
+
+def test_a_line_is_written_for_every_setting_and_says_what_it_means() -> None:
+    lines = dump(Settings()).splitlines()
+    assert [line.lstrip("# ").split()[0] for line in lines] == list(Settings.model_fields)
+    assert all(
+        line.endswith(field.description or "?")
+        for line, field in zip(lines, Settings.model_fields.values(), strict=True)
+    )
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "evolve.toml"
+    file.write_text(text)
+    return file
+
+
+def test_a_flag_wins_over_the_file_and_one_that_is_not_given_does_not(tmp_path: Path) -> None:
+    file = write(tmp_path, 'trials = 7\nislands = 3\nmodels = ["openai/x"]\n')
+    loaded = load(file, {"trials": 2, "islands": None, "models": ()})
+    assert (loaded.trials, loaded.islands, loaded.models) == (2, 3, ("openai/x",))
+
+
+def test_a_path_in_the_file_is_relative_to_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path, 'seed_file = "seeds/one.py"\ndata = "/all/text"\n')
+    loaded = load(file, {"program": Path("mine.md")})
+    assert loaded.seed_file == tmp_path / "seeds" / "one.py"
+    assert (loaded.data, loaded.program) == (Path("/all/text"), Path("mine.md"))
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "message"),
+    [
+        ("colour = 3\n", {}, "{file}: there is no setting 'colour'"),
+        ("trials = 'many'\n", {}, "{file}: trials = 'many': "),
+        ("trials = = 3\n", {}, "{file} is not valid TOML: "),
+        ("[trials]\nx = 1\n", {}, "{file}: trials = {{'x': 1}}: "),
+        ("device = 'tpu'\n", {}, "{file}: device = 'tpu': "),
+        ("prices = {{'openai/x' = [1.0]}}\n", {}, "{file}: prices"),
+        ("", {"burst": -1.0}, "--burst: burst = -1.0: "),
+        ("", {"burst_tokens": 0}, "--burst-tokens: burst_tokens = 0: "),
+        ("", {"target": float("nan")}, "--target: target = nan: "),
+        ("", {"hours": float("inf")}, "--hours: hours = inf: "),
+        ("", {"models": "openai/x"}, "--model: models = 'openai/x': "),
+        ("", {"prices": {"openai/x": (-1.0, 2.0)}}, "--price: prices = -1.0: "),
+        ("", {"prices": {"openai/x": (float("nan"), 2.0)}}, "--price: prices = nan: "),
+        ("trials = 3\n", {"trials": -1}, "--trials: trials = -1: "),
+    ],
+)
+def test_what_cannot_be_used_is_told_with_the_file_or_flag_that_it_came_from(
+    text: str, flags: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    file = write(tmp_path, text.format())
+    with pytest.raises(InputError) as told:
+        load(file, flags)
+    assert str(told.value).startswith(message.format(file=file))
+    assert "\n" not in str(told.value)
+
+
+def test_a_file_that_is_not_there_or_no_text_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read the settings file .*nowhere.toml"):
+        load(tmp_path / "nowhere.toml", {})
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"binary.toml is not valid TOML"):
+        load(tmp_path / "binary.toml", {})
