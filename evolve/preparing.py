@@ -96,7 +96,7 @@ def _seed(file: Path) -> str:
 def _text(file: Path, what: str) -> str:
     """Read a text file."""
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{what} {file} does not exist") from None
     except UnicodeDecodeError:
@@ -166,6 +166,8 @@ def _completed(settings: Settings, task: LanguageTask, choice: Choice, devices: 
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
     return settings.model_copy(
         update={
+            "seed_file": settings.seed_file.resolve(),
+            "program": None if settings.program is None else settings.program.resolve(),
             "data": None if task.settings.data is None else Path(task.settings.data),
             "device": devices[0].partition(":")[0],
             "slots": len(devices),

@@ -8,12 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from evolve.errors import InputError
 
 FILE = "evolve.toml"
 
+
+def _writable(path: Path) -> Path:
+    """Refuse a path that TOML cannot hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError("the name is not UTF-8; rename it, or go by a link") from None
+    return path
+
+
+File = Annotated[Path, AfterValidator(_writable)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -28,9 +39,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # what is searched
-    seed_file: Path = Field(Path("train.py"), description="the seed variant")
-    data: Path | None = Field(None, description="text file or folder; default: Python's own library sources")
-    program: Path | None = Field(None, description="directions for the LLM, in your own words")
+    seed_file: File = Field(Path("train.py"), description="the seed variant")
+    data: File | None = Field(None, description="text file or folder; default: Python's own library sources")
+    program: File | None = Field(None, description="directions for the LLM, in your own words")
     context: Annotated[int, Field(ge=8)] | None = Field(None, description="bytes that the model sees at once")
     windows: Count | None = Field(None, description="validation windows that a score is read from")
 
@@ -104,7 +115,7 @@ def load(file: Path | None, flags: Mapping[str, Any]) -> Settings:
 def _read(file: Path) -> dict[str, Any]:
     """Read a TOML file; paths in it are relative to its folder."""
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"cannot read the settings file {file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -77,6 +77,7 @@ def test_a_path_in_the_file_is_relative_to_the_file(tmp_path: Path) -> None:
         ("", {"target": float("nan")}, "--target: target = nan: "),
         ("", {"hours": float("inf")}, "--hours: hours = inf: "),
         ("", {"models": "openai/x"}, "--model: models = 'openai/x': "),
+        ("", {"data": Path("/\udcff")}, "--data: data = PosixPath('/\\udcff'): "),
         ("", {"prices": {"openai/x": (-1.0, 2.0)}}, "--price: prices = -1.0: "),
         ("", {"prices": {"openai/x": (float("nan"), 2.0)}}, "--price: prices = nan: "),
         ("trials = 3\n", {"trials": -1}, "--trials: trials = -1: "),
@@ -93,8 +94,13 @@ def test_what_cannot_be_used_is_told_with_the_file_or_flag_that_it_came_from(
 
 
 def test_a_file_that_is_not_there_or_no_text_is_told_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read the settings file .*nowhere.toml"):
+    with pytest.raises(InputError, match=r"cannot read the settings file .*nowhere\.toml"):
         load(tmp_path / "nowhere.toml", {})
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match=r"binary.toml is not valid TOML"):
+    with pytest.raises(InputError, match=r"binary\.toml is not valid TOML"):
         load(tmp_path / "binary.toml", {})
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "evolve.toml").write_bytes(b"\xef\xbb\xbftrials = 3\n")
+    assert load(tmp_path / "evolve.toml", {}).trials == 3
