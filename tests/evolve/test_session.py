@@ -84,7 +84,7 @@ def test_a_folder_that_exists_is_left_as_it_is(ready: Ready, tmp_path: Path) -> 
 
 
 def test_a_folder_that_cannot_be_made_is_told(ready: Ready, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot make the run folder .*: Not a directory"):
+    with pytest.raises(InputError, match=r"cannot make the run folder .*: Not a directory"):
         create(tmp_path / "seed.py" / "run", ready())
 
 
@@ -103,7 +103,7 @@ def test_nothing_stays_of_a_run_that_the_disk_does_not_take(
     field: str, ready: Ready, small_files: int, tmp_path: Path
 ) -> None:
     long = replace(ready(), **{field: "# a long text\n" * small_files})
-    with pytest.raises(InputError, match="cannot start a run in .*File too large"):
+    with pytest.raises(InputError, match=r"cannot start a run in .*File too large"):
         create(tmp_path / "run", long)
     assert not (tmp_path / "run").exists()
 
