@@ -12,8 +12,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from evolve import doctor as doctor_module
 from evolve import session
@@ -27,7 +25,7 @@ from evolve.report.show import show as show_of
 from evolve.report.show import show_data
 from evolve.report.status import status as status_of
 from evolve.report.status import status_data
-from evolve.report.terminal import forgiving, invocation, to_json
+from evolve.report.terminal import Commands, forgiving, invocation, to_json
 from evolve.report.tree import tree as tree_of
 from evolve.report.tree import tree_data
 from evolve.report.untrusted import code
@@ -59,7 +57,7 @@ def _option(name: str, *flags: str) -> Any:
 
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
-RunFolder = Annotated[Path, typer.Argument(help="the run folder", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="the run folder", show_default=False)]
 Evaluations = Annotated[int | None, _option("evaluations")]
 Hours = Annotated[float | None, _option("hours")]
 Dollars = Annotated[float | None, _option("dollars")]
@@ -70,18 +68,14 @@ Target = Annotated[float | None, _option("target")]
 def start(context: typer.Context) -> None:
     """Say what to type first when no command is given."""
     if context.invoked_subcommand is None:
-        commands = [f"  {invocation(*words)}" for words, _ in _BEGINNINGS]
-        table = Table.grid(padding=(0, 2))
-        table.add_column(no_wrap=True, min_width=max(map(len, commands)), style="bold")
-        table.add_column(no_wrap=True, overflow="ellipsis")
-        for command, (_, why) in zip(commands, _BEGINNINGS, strict=True):
-            table.add_row(Text(command), why)
-        console.print("Evolve a train.py while you sleep. To begin:\n", table, sep="\n", highlight=False)
+        commands = Commands([(invocation(*words), why) for words, why in _BEGINNINGS])
+        console.print("Evolve a train.py while you sleep. To begin:\n", highlight=False)
+        console.print(commands, crop=False)
 
 
 @app.command()
 def run(
-    seed_file: Annotated[Path | None, typer.Argument(metavar="[SEED]", help="the seed variant")] = None,
+    seed_file: Annotated[Path | None, typer.Argument(metavar="SEED", help="the seed variant")] = None,
     folder: Annotated[
         Path | None, typer.Option("--run", help="run folder; default: runs/<date-time>", show_default=False)
     ] = None,
@@ -247,7 +241,7 @@ def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
         if as_json:
             print(to_json({"event": "finished", **final_data(population)}))
         else:
-            console.print(final(population, folder))
+            console.print(final(population, folder), crop=False)
     if reason == session.INTERRUPTED:
         raise typer.Exit(INTERRUPTED)
 
@@ -282,7 +276,7 @@ def _prices(given: list[str] | None) -> Mapping[str, tuple[float, float]] | None
     for text in given or ():
         name, _, numbers = text.rpartition("=")
         try:
-            dollars_in, dollars_out = map(float, numbers.split(","))
+            dollars_in, dollars_out = map(float, numbers.split(",") if name else ())
         except ValueError:
             raise InputError(f"--price {text}: write MODEL=INPUT,OUTPUT, such as openai/x=0.5,2") from None
         prices[name] = (dollars_in, dollars_out)

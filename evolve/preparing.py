@@ -53,7 +53,7 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
         InputError: one sentence on the first thing that cannot be used.
     """
     seed = _seed(settings.seed_file)
-    directions = "" if settings.program is None else _text(settings.program, "the directions")
+    directions = "" if settings.program is None else _text(settings.program, "the directions file")
     devices = find_devices(settings.device, settings.slots)
     task = _task(settings, devices[0])
     admitted = admission.examine(seed, task.entry)
@@ -94,15 +94,19 @@ def _seed(file: Path) -> str:
 
 
 def _text(file: Path, what: str) -> str:
-    """Read a text file."""
+    """Read a text file, no more of it than can be used: it may be a whole disk."""
     try:
-        return file.read_text(encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig") as stream:
+            text = stream.read(admission.LONGEST + 1)
     except FileNotFoundError:
         raise InputError(f"{what} {file} does not exist") from None
     except UnicodeDecodeError:
         raise InputError(f"{what} {file} is not UTF-8 text") from None
     except OSError as error:
         raise InputError(f"{what} {file} cannot be read: {error.strerror}") from error
+    if len(text) > admission.LONGEST:
+        raise InputError(f"{what} {file} is longer than {admission.LONGEST} characters")
+    return text
 
 
 def _task(settings: Settings, device: str) -> LanguageTask:

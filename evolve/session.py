@@ -55,8 +55,14 @@ def create(folder: Path, prepared: Prepared) -> None:
     """Make a run folder that holds the settings and the seed variant; nothing stays if that fails.
 
     Raises:
-        InputError: the folder exists, or cannot be made.
+        InputError: the folder exists, cannot be made, or lies in the data.
     """
+    data = prepared.settings.data
+    if data is not None and folder.resolve().is_relative_to(data):
+        raise InputError(
+            f"the run folder {folder} lies in the data folder {data}: what the search writes would count as "
+            "text; give another --run, or another --data"
+        )
     try:
         folder.mkdir(parents=True)
     except FileExistsError:

@@ -132,7 +132,7 @@ def _sentence(error: ValidationError, where: Mapping[str, str]) -> str:
     name = str(first["loc"][0]) if first["loc"] else "the settings"
     source = where.get(name, name)
     if first["type"] == "extra_forbidden":
-        return f"{source}: there is no setting {name!r}; the README lists them all"
+        return f"{source}: there is no setting {name!r}; docs/settings.md lists them all"
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{source}: {name} = {first['input']!r}: {message}"
 

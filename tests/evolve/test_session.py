@@ -83,6 +83,13 @@ def test_a_folder_that_exists_is_left_as_it_is(ready: Ready, tmp_path: Path) -> 
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.parametrize("place", ["text/run", "text/deep/run", "text"])
+def test_a_run_in_its_own_data_is_refused(place: str, ready: Ready, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="lies in the data folder"):
+        create(tmp_path / place, ready())
+    assert len(list((tmp_path / "text").iterdir())) == 20
+
+
 def test_a_folder_that_cannot_be_made_is_told(ready: Ready, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot make the run folder .*: Not a directory"):
         create(tmp_path / "seed.py" / "run", ready())

@@ -20,6 +20,7 @@ NO_SYNTAX = "def train(burst):\n    return (\n"
 CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "no seed file": (("run", "nowhere.py", *NEW), "nowhere.py does not exist"),
     "a folder as seed": (("run", "empty", *NEW), "empty is a folder"),
+    "a seed without end": (("run", "/dev/zero", *NEW), "/dev/zero is longer than 200000 characters"),
     "a seed that is no text": (("run", "binary.py", *NEW), "binary.py is not UTF-8 text"),
     "a seed without train": (
         ("run", "no_train.py", *NEW, *NO_LLM),
@@ -60,6 +61,11 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
         "no price is known for openrouter/nosuch/model",
     ),
     "a price that is none": (("run", "seed.py", *NEW, *NO_LLM, "--price", "x"), "write MODEL=INPUT,OUTPUT"),
+    "a price of nothing": (("run", "seed.py", *NEW, *NO_LLM, "--price", "=1,2"), "write MODEL=INPUT,OUTPUT"),
+    "a price below nothing": (
+        ("run", "seed.py", *NEW, *NO_LLM, "--price", "x=-1,2"),
+        "--price: prices = -1.0",
+    ),
     "an empty data folder": (("run", "seed.py", *NEW, "--data", "empty", "--model", "none"), "holds no text"),
     "no data there": (
         ("run", "seed.py", *NEW, "--data", "nowhere", "--model", "none"),
@@ -68,6 +74,10 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "too little data": (
         ("run", "seed.py", *NEW, "--data", "short.txt", "--model", "none"),
         "too little text",
+    ),
+    "a run folder in the data": (
+        ("run", "seed.py", "--run", "words/new", *NO_LLM),
+        "the run folder words/new lies in the data folder",
     ),
     "no directions there": (
         ("run", "seed.py", *NEW, *NO_LLM, "--program", "nowhere.md"),
