@@ -10,6 +10,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from evolve.errors import EngineFault
 from evolve.tuning import FILE, Session, Studies, best, distribution
 from population.genome import digest, parse_tunables, values_of
 from population.variant import Direction, Failure, FailureKind, Measurement, Purpose
@@ -243,6 +244,15 @@ def test_a_line_that_a_kill_cut_short_is_left_out(tail: str, tmp_path: Path, bur
     again = begun(tmp_path, burst(2.5))
     again.tell(again.ask(), burst(2.3))
     assert [trial.value for trial in trials(tmp_path)] == [2.5, 2.4, 2.3]
+
+
+def test_a_journal_that_is_damaged_is_told_with_what_to_do(tmp_path: Path, burst: Measured) -> None:
+    session = begun(tmp_path, burst(2.5))
+    session.tell(session.ask(), burst(2.4))
+    lines = (tmp_path / FILE).read_text().splitlines(keepends=True)
+    (tmp_path / FILE).write_text("".join([*lines[:2], "{damaged\n", *lines[2:]]))
+    with pytest.raises(EngineFault, match=f"{FILE} is damaged; move it away"):
+        begun(tmp_path, burst(2.5))
 
 
 @pytest.mark.parametrize("left", [".lock", ".rename"])
