@@ -52,7 +52,7 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
     Raises:
         InputError: one sentence on the first thing that cannot be used.
     """
-    seed = _seed(settings.seed_file)
+    seed = _text(settings.seed_file, "the seed variant")
     directions = "" if settings.program is None else _text(settings.program, "the directions file")
     devices = find_devices(settings.device, settings.slots)
     task = _task(settings, devices[0])
@@ -86,13 +86,6 @@ def _gpus() -> int:
     return int(found.stdout) if found.stdout.strip().isdigit() else 0
 
 
-def _seed(file: Path) -> str:
-    """Read the seed variant."""
-    if file.is_dir():
-        raise InputError(f"{file} is a folder; give the train.py in it")
-    return _text(file, "the seed variant")
-
-
 def _text(file: Path, what: str) -> str:
     """Read a text file, no more of it than can be used: it may be a whole disk."""
     try:
@@ -100,6 +93,8 @@ def _text(file: Path, what: str) -> str:
             text = stream.read(admission.LONGEST + 1)
     except FileNotFoundError:
         raise InputError(f"{what} {file} does not exist") from None
+    except IsADirectoryError:
+        raise InputError(f"{what} {file} is a folder; give the file in it") from None
     except UnicodeDecodeError:
         raise InputError(f"{what} {file} is not UTF-8 text") from None
     except OSError as error:

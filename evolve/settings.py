@@ -30,7 +30,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-_FLAGS = {"models": "--model", "prices": "--price"}  # given once for each
+_FLAGS = {"seed_file": "SEED", "models": "--model", "prices": "--price"}  # named otherwise than the setting
 
 
 class Settings(BaseModel):
@@ -133,8 +133,9 @@ def _sentence(error: ValidationError, where: Mapping[str, str]) -> str:
     source = where.get(name, name)
     if first["type"] == "extra_forbidden":
         return f"{source}: there is no setting {name!r}; docs/settings.md lists them all"
-    message = first["msg"][0].lower() + first["msg"][1:]
-    return f"{source}: {name} = {first['input']!r}: {message}"
+    message = first["msg"].removeprefix("Value error, ")
+    value = str(first["input"]) if isinstance(first["input"], Path) else first["input"]
+    return f"{source}: {name} = {value!r}: {message[0].lower()}{message[1:]}"
 
 
 def dump(settings: Settings) -> str:
