@@ -8,14 +8,14 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
 
 from evolve import doctor as doctor_module
 from evolve import session
-from evolve.errors import EvolveError, InputError
+from evolve.errors import EngineFault, EvolveError, InputError
 from evolve.preparing import prepare
 from evolve.report.best import best as best_of
 from evolve.report.best import best_data, best_line
@@ -125,7 +125,7 @@ def run(
     flags = {**given, "models": tuple(model or ()), "prices": _prices(price)}
     file = config or (Path(FILE) if Path(FILE).is_file() else None)
     chosen = folder or Path("runs") / f"{datetime.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - a name for a person
-    _refuse_existing(chosen)
+    session.refuse_existing(chosen)
     prepared = prepare(load(file, flags))
     session.create(chosen, prepared)
     _search(chosen, lambda display: session.run(chosen, prepared, display), as_json)
@@ -202,7 +202,7 @@ def best(
         if as_json:
             print(to_json(best_data(population), indent=2))
         elif output is None:
-            sys.stdout.write(code(source) if sys.stdout.isatty() else source)
+            print(code(source) if console.is_terminal else source, end="")
         else:
             console.print(best_line(population))
 
@@ -217,26 +217,46 @@ def doctor(as_json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line; an error of ours is one sentence and its exit code."""
+    _occupy_standard_streams()
     forgiving(console)
     forgiving(errors)
     try:
         app()
     except (EvolveError, PopulationError, PromptError) as error:
-        errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+        _told(error, error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:  # the machine's fault: a full disk, a file that may not be read
+        where = f"{error.filename}: " if error.filename else ""
+        _told(f"{where}{error.strerror or error}", 1)
+
+
+def _occupy_standard_streams() -> None:
+    """Fill the place of a standard stream that is closed, or our next file would take its number."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(opened)
+
+
+def _told(error: object, code: int) -> NoReturn:
+    """Tell an error in one sentence, and exit."""
+    errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
 
 
 def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
     """Run a search with its display, print how it ended, and exit."""
     display = choose_display(as_json, console)
+    again = invocation("resume", str(folder))
     try:
         with display:
             reason = asyncio.run(work(display))
-    except KeyboardInterrupt:  # before the search had begun
-        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt:
+        _told(f"interrupted; go on by `{again}`", INTERRUPTED)
+    except OSError as error:  # a full disk, most likely
+        where = error.filename or folder
+        raise EngineFault(f"{where}: {error.strerror or error}; go on by `{again}`") from error
     with _opened(folder) as population:
         if as_json:
             print(to_json({"event": "finished", **final_data(population)}))
@@ -260,14 +280,6 @@ def _opened(folder: Path) -> Population:
         return Population.open(folder)
     except NotARun as error:
         raise InputError(f"{folder} is not a run folder: it has no population in it") from error
-
-
-def _refuse_existing(folder: Path) -> None:
-    """Refuse a run folder that exists, before any work is done for it."""
-    if folder.exists():
-        raise InputError(
-            f"{folder} exists; go on with it by `{invocation('resume', str(folder))}`, or give another --run"
-        )
 
 
 def _prices(given: list[str] | None) -> Mapping[str, tuple[float, float]] | None:

@@ -136,4 +136,5 @@ def _next(run: Path, now: Standing) -> Commands:
         rows.append((("show", str(run), now.champion.id, "--diff"), "the champion in full"))
         rows.append((("best", str(run), "-o", "best.py"), "its source"))
     rows.append((("status", str(run)), "what was spent on what"))
+    rows.append((("resume", str(run)), "go on; budgets may be raised"))
     return Commands([(invocation(*words), why) for words, why in rows])

@@ -78,9 +78,20 @@ def test_a_run_without_directions_goes_on_without(ready: Ready, tmp_path: Path) 
 def test_a_folder_that_exists_is_left_as_it_is(ready: Ready, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("precious")
-    with pytest.raises(InputError, match=r"mine exists; go on with it by .*resume"):
+    with pytest.raises(InputError, match="mine exists, and is no run; give another --run"):
         create(tmp_path / "mine", ready())
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_of_a_run_that_exists_it_is_told_how_to_go_on_with_it(
+    damaged: bool, ready: Ready, tmp_path: Path
+) -> None:
+    create(tmp_path / "run", ready())
+    if damaged:
+        (tmp_path / "run" / "population.journal").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"run exists; go on with it by .* -m evolve resume "):
+        create(tmp_path / "run", ready())
 
 
 @pytest.mark.parametrize("place", ["text/run", "text/deep/run", "text"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.system.command import ROOT, SEED, TASK, evolve, side_by_side
+from tests.system.command import ROOT, SEED, TASK, environment, evolve, side_by_side
 
 pytestmark = pytest.mark.system
 
@@ -83,7 +84,11 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
         ("run", "seed.py", *NEW, *NO_LLM, "--program", "nowhere.md"),
         "nowhere.md does not exist",
     ),
-    "a run folder that exists": (("run", "seed.py", "--run", "empty", *NO_LLM), "resume empty"),
+    "a folder that exists as run folder": (
+        ("run", "seed.py", "--run", "empty", *NO_LLM),
+        "empty exists, and is no run",
+    ),
+    "a run whose journal is damaged": (("run", "seed.py", "--run", "damaged", *NO_LLM), "resume damaged"),
     "a run folder in a file": (
         ("run", "seed.py", "--run", "seed.py/new", *NO_LLM),
         "cannot make the run folder",
@@ -131,6 +136,8 @@ def folder(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "type.toml").write_text("trials = 'many'\n")
     (folder / "no.toml").write_text("trials = = 3\n")
     (folder / "empty").mkdir()
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "population.journal").write_text("not a journal\n")
     (folder / "words").symlink_to(text)
     return folder
 
@@ -161,6 +168,26 @@ def test_bad_input_leaves_nothing_behind(
     assert not (folder / "new").exists()
     assert not (folder / "runs").exists()
     assert list((folder / "empty").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("status",), ("tree",), ("show", "v0"), ("best",), ("resume",)])
+def test_a_damaged_run_is_told_in_one_sentence_whatever_is_asked_of_it(
+    command: tuple[str, ...], folder: Path
+) -> None:
+    done = evolve(command[0], "damaged", *command[1:], cwd=folder)
+    assert done.returncode == 1
+    assert done.stderr == "error: damaged/population.journal: line 1 is not the header of a population\n"
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("doctor", "--json"), ()])
+def test_a_command_whose_output_is_closed_is_silent(command: tuple[str, ...], folder: Path) -> None:
+    line = shlex.join([sys.executable, "-m", "evolve", *command]) + " >&-"
+    done = subprocess.run(
+        line, shell=True, cwd=folder, env=environment(), stderr=subprocess.PIPE, check=False
+    )
+    assert done.stderr == b""
+    assert done.returncode == 0
 
 
 @pytest.mark.skipif(any(Path("/dev").glob("nvidia[0-9]*")), reason="there is a GPU here")
