@@ -94,6 +94,11 @@ class Settings(BaseModel):
     )
 
 
+def flag_of(name: str) -> str:
+    """Return what a setting is called on the command line."""
+    return _FLAGS.get(name, "--" + name.replace("_", "-"))
+
+
 def load(file: Path | None, flags: Mapping[str, Any]) -> Settings:
     """Put the file's settings and the flags together; flags win.
 
@@ -104,8 +109,7 @@ def load(file: Path | None, flags: Mapping[str, Any]) -> Settings:
     if file is not None:
         values = _read(file)
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
-    flag = {name: _FLAGS.get(name, "--" + name.replace("_", "-")) for name in given}
-    where = {name: str(file) for name in values} | flag
+    where = {name: str(file) for name in values} | {name: flag_of(name) for name in given}
     try:
         return Settings(**(values | given))
     except ValidationError as error:

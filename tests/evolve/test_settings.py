@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.errors import InputError
-from evolve.settings import Settings, dump, load
+from evolve.settings import Settings, dump, flag_of, load
+
+ROOT = Path(__file__).parents[2]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 NUMBER = st.floats(1e-9, 1e9)
@@ -105,3 +107,12 @@ def test_a_file_that_is_not_there_or_no_text_is_told_by_its_name(tmp_path: Path)
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "evolve.toml").write_bytes(b"\xef\xbb\xbftrials = 3\n")
     assert load(tmp_path / "evolve.toml", {}).trials == 3
+
+
+def test_the_documentation_tells_of_every_setting_its_flag_and_its_default() -> None:
+    table = (ROOT / "docs" / "settings.md").read_text().split("| setting |")[1].split("\n\n")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in table.splitlines()[2:]]
+    assert rows == [
+        [f"`{name}`", f"`{flag_of(name)}`", "" if field.default in (None, (), {}) else f"`{field.default}`"]
+        for name, field in Settings.model_fields.items()
+    ]
