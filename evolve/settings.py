@@ -43,15 +43,19 @@ class Settings(BaseModel):
     data: File | None = Field(None, description="text file or folder; default: Python's own library sources")
     program: File | None = Field(None, description="directions for the LLM, in your own words")
     context: Annotated[int, Field(ge=8)] | None = Field(None, description="bytes that the model sees at once")
-    windows: Count | None = Field(None, description="validation windows that a score is read from")
+    windows: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        None, description="validation windows that a score is read from"
+    )
 
     # bursts
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where bursts run")
-    burst: Positive | None = Field(
+    burst: Annotated[Positive, Field(le=86_400)] | None = Field(
         None, description="seconds of training in a burst; 20 on CPU (of CPU time), 300 on CUDA"
     )
     burst_tokens: Count | None = Field(None, description="tokens of training in a burst, instead of seconds")
-    slots: Count | None = Field(None, description="bursts at once; default: cores, or GPUs")
+    slots: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None, description="bursts at once; default: cores, or GPUs"
+    )
     memory_mb: Count | None = Field(
         None, description="memory of one burst; default: 80 % of RAM over the slots"
     )
@@ -78,13 +82,15 @@ class Settings(BaseModel):
     llm_nice: Annotated[int, Field(ge=0, le=19)] = Field(10, description="niceness of the local LLM")
 
     # search
-    seed: Annotated[int, Field(ge=0)] | None = Field(None, description="seed of every choice")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
     trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
     islands: Count = Field(2, description="independent lineages")
     migrate_every: Annotated[int, Field(ge=0)] = Field(0, description="children between migrations; 0: never")
     tournament: Count = Field(4, description="variants in a tournament")
     pressure: Annotated[float, Field(gt=0.5, le=1)] = Field(0.9, description="chance that its best one wins")
-    ahead: Count | None = Field(None, description="candidates under way at once; default: 2 * slots + 2")
+    ahead: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None, description="candidates under way at once; default: 2 * slots + 2"
+    )
     seed_replicates: Count = Field(3, description="bursts of the seed variant that measure the noise")
     replicates: Annotated[float, Field(ge=0, le=1)] = Field(
         0.2, description="share of bursts that may re-measure contenders"
