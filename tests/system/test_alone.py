@@ -72,7 +72,7 @@ def test_interrupted_it_ends_with_everything_and_no_traceback(text: Path, tmp_pa
             time.sleep(0.05)
         everything = own.children(recursive=True)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=90)
     assert (process.returncode, out, err) == (130, "", "")
     assert left(everything) == []
     assert [path.name for path in tmp_path.iterdir()] == ["train.py"]
