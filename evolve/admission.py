@@ -44,8 +44,8 @@ def mark(source: str) -> str:
 
 
 def _defines(tree: ast.Module, entry: str) -> bool:
-    """Say whether the module has a top-level function of this name that takes one argument."""
-    for node in tree.body:
+    """Say whether the module has a top-level function of this name, the last one, that takes one argument."""
+    for node in reversed(tree.body):
         if isinstance(node, ast.FunctionDef) and node.name == entry:
             arguments = node.args
             needed = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)

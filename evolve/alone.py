@@ -17,7 +17,7 @@ from evolve.settings import load
 
 
 def main(file: str, arguments: list[str] | None = None) -> None:
-    """Run one burst of ``file``, print its learning curve and score, and exit 1 if it fails."""
+    """Run one burst of ``file``, print its learning curve and score, and exit as the command line does."""
     parser = argparse.ArgumentParser(prog=f"python {Path(file).name}", description="Run one burst alone.")
     parser.add_argument("--burst", type=float, help="seconds of training; 20 on CPU, 300 on CUDA")
     parser.add_argument("--burst-tokens", type=int, help="tokens of training, instead of seconds")
@@ -31,7 +31,10 @@ def main(file: str, arguments: list[str] | None = None) -> None:
         prepared = prepare(load(None, flags))
         result = asyncio.run(_burst(prepared))
     except EvolveError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
     _print(result, prepared)
 
 

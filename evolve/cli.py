@@ -8,16 +8,14 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from evolve import doctor as doctor_module
 from evolve import interrupts, session
-from evolve.errors import EvolveError, InputError
+from evolve.errors import EngineFault, EvolveError, InputError
 from evolve.preparing import prepare
 from evolve.proof import ablating, bench, verifying
 from evolve.report.ablation import ablated, ablated_data, smallest, smallest_data
@@ -30,7 +28,7 @@ from evolve.report.show import show as show_of
 from evolve.report.show import show_data
 from evolve.report.status import status as status_of
 from evolve.report.status import status_data
-from evolve.report.terminal import forgiving, invocation, to_json
+from evolve.report.terminal import Commands, forgiving, invocation, to_json
 from evolve.report.tree import tree as tree_of
 from evolve.report.tree import tree_data
 from evolve.report.untrusted import code
@@ -63,7 +61,7 @@ def _option(name: str, *flags: str) -> Any:
 
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
-RunFolder = Annotated[Path, typer.Argument(help="the run folder", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="the run folder", show_default=False)]
 Evaluations = Annotated[int | None, _option("evaluations")]
 Hours = Annotated[float | None, _option("hours")]
 Dollars = Annotated[float | None, _option("dollars")]
@@ -74,18 +72,14 @@ Target = Annotated[float | None, _option("target")]
 def start(context: typer.Context) -> None:
     """Say what to type first when no command is given."""
     if context.invoked_subcommand is None:
-        commands = [f"  {invocation(*words)}" for words, _ in _BEGINNINGS]
-        table = Table.grid(padding=(0, 2))
-        table.add_column(no_wrap=True, min_width=max(map(len, commands)), style="bold")
-        table.add_column(no_wrap=True, overflow="ellipsis")
-        for command, (_, why) in zip(commands, _BEGINNINGS, strict=True):
-            table.add_row(Text(command), why)
-        console.print("Evolve a train.py while you sleep. To begin:\n", table, sep="\n", highlight=False)
+        commands = Commands([(invocation(*words), why) for words, why in _BEGINNINGS])
+        console.print("Evolve a train.py while you sleep. To begin:\n", highlight=False)
+        console.print(commands, crop=False)
 
 
 @app.command()
 def run(
-    seed_file: Annotated[Path | None, typer.Argument(metavar="[SEED]", help="the seed variant")] = None,
+    seed_file: Annotated[Path | None, typer.Argument(metavar="SEED", help="the seed variant")] = None,
     folder: Annotated[
         Path | None, typer.Option("--run", help="run folder; default: runs/<date-time>", show_default=False)
     ] = None,
@@ -135,7 +129,7 @@ def run(
     flags = {**given, "models": tuple(model or ()), "prices": _prices(price)}
     file = config or (Path(FILE) if Path(FILE).is_file() else None)
     chosen = folder or Path("runs") / f"{datetime.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - a name for a person
-    _refuse_existing(chosen)
+    session.refuse_existing(chosen)
     prepared = prepare(load(file, flags))
     session.create(chosen, prepared)
     _search(chosen, lambda display: session.run(chosen, prepared, display), as_json)
@@ -209,7 +203,7 @@ def best(
         if as_json:
             print(to_json(best_data(population), indent=2))
         elif output is None:
-            sys.stdout.write(code(source) if sys.stdout.isatty() else source)
+            print(code(source) if console.is_terminal else source, end="")
         else:
             console.print(best_line(population))
 
@@ -274,6 +268,7 @@ def doctor(as_json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line; an error of ours is one sentence and its exit code."""
+    _occupy_standard_streams()
     forgiving(console)
     forgiving(errors)
     try:
@@ -282,26 +277,45 @@ def main() -> None:
         errors.print(str(stopped), markup=False, highlight=False, soft_wrap=True)
         sys.exit(stopped.exit_code)
     except (EvolveError, PopulationError, PromptError) as error:
-        errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+        _told(error, error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:  # the machine's fault: a full disk, a file that may not be read
+        where = f"{error.filename}: " if error.filename else ""
+        _told(f"{where}{error.strerror or error}", 1)
+
+
+def _occupy_standard_streams() -> None:
+    """Fill the place of a standard stream that is closed, or our next file would take its number."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(opened)
+
+
+def _told(error: object, code: int) -> NoReturn:
+    """Tell an error in one sentence, and exit."""
+    errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
 
 
 def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
     """Run a search with its display, print how it ended, and exit."""
     display = choose_display(as_json, console)
+    again = invocation("resume", str(folder))
     try:
         with display:
             reason = asyncio.run(work(display))
-    except KeyboardInterrupt:  # before the search had begun
-        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt:
+        _told(f"interrupted; go on by `{again}`", INTERRUPTED)
+    except OSError as error:  # a full disk, most likely
+        where = error.filename or folder
+        raise EngineFault(f"{where}: {error.strerror or error}; go on by `{again}`") from error
     with _opened(folder) as population:
         if as_json:
             print(to_json({"event": "finished", **final_data(population)}))
         else:
-            console.print(final(population, folder))
+            console.print(final(population, folder), crop=False)
     if reason == interrupts.INTERRUPTED:
         raise typer.Exit(INTERRUPTED)
 
@@ -330,21 +344,13 @@ def _opened(folder: Path) -> Population:
         raise InputError(f"{folder} is not a run folder: it has no population in it") from error
 
 
-def _refuse_existing(folder: Path) -> None:
-    """Refuse a run folder that exists, before any work is done for it."""
-    if folder.exists():
-        raise InputError(
-            f"{folder} exists; go on with it by `{invocation('resume', str(folder))}`, or give another --run"
-        )
-
-
 def _prices(given: list[str] | None) -> Mapping[str, tuple[float, float]] | None:
     """Read ``MODEL=INPUT,OUTPUT`` prices."""
     prices = {}
     for text in given or ():
         name, _, numbers = text.rpartition("=")
         try:
-            dollars_in, dollars_out = map(float, numbers.split(","))
+            dollars_in, dollars_out = map(float, numbers.split(",") if name else ())
         except ValueError:
             raise InputError(f"--price {text}: write MODEL=INPUT,OUTPUT, such as openai/x=0.5,2") from None
         prices[name] = (dollars_in, dollars_out)

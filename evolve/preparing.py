@@ -52,8 +52,8 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
     Raises:
         InputError: one sentence on the first thing that cannot be used.
     """
-    seed = _seed(settings.seed_file)
-    directions = "" if settings.program is None else _text(settings.program, "the directions")
+    seed = _text(settings.seed_file, "the seed variant")
+    directions = "" if settings.program is None else _text(settings.program, "the directions file")
     devices = find_devices(settings.device, settings.slots)
     task = _task(settings, devices[0])
     admitted = admission.examine(seed, task.entry)
@@ -86,23 +86,22 @@ def _gpus() -> int:
     return int(found.stdout) if found.stdout.strip().isdigit() else 0
 
 
-def _seed(file: Path) -> str:
-    """Read the seed variant."""
-    if file.is_dir():
-        raise InputError(f"{file} is a folder; give the train.py in it")
-    return _text(file, "the seed variant")
-
-
 def _text(file: Path, what: str) -> str:
-    """Read a text file."""
+    """Read a text file, no more of it than can be used: it may be a whole disk."""
     try:
-        return file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8-sig") as stream:
+            text = stream.read(admission.LONGEST + 1)
     except FileNotFoundError:
         raise InputError(f"{what} {file} does not exist") from None
+    except IsADirectoryError:
+        raise InputError(f"{what} {file} is a folder; give the file in it") from None
     except UnicodeDecodeError:
         raise InputError(f"{what} {file} is not UTF-8 text") from None
     except OSError as error:
         raise InputError(f"{what} {file} cannot be read: {error.strerror}") from error
+    if len(text) > admission.LONGEST:
+        raise InputError(f"{what} {file} is longer than {admission.LONGEST} characters")
+    return text
 
 
 def _task(settings: Settings, device: str) -> LanguageTask:
@@ -166,6 +165,8 @@ def _completed(settings: Settings, task: LanguageTask, choice: Choice, devices: 
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
     return settings.model_copy(
         update={
+            "seed_file": settings.seed_file.resolve(),
+            "program": None if settings.program is None else settings.program.resolve(),
             "data": None if task.settings.data is None else Path(task.settings.data),
             "device": devices[0].partition(":")[0],
             "slots": len(devices),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -38,8 +39,9 @@ from operators.portfolio import Arm, Portfolio, arms_of
 from operators.proposal import Operator
 from operators.repair import Repair
 from operators.syntactic import Recombine, Syntactic
-from population.errors import PopulationError
+from population.errors import NotARun, PopulationError
 from population.islands import Islands
+from population.journal import write_whole
 from population.ledger import Event
 from population.lock import holder
 from population.store import LOCK, Population
@@ -54,14 +56,17 @@ def create(folder: Path, prepared: Prepared) -> None:
     """Make a run folder that holds the settings and the seed variant; nothing stays if that fails.
 
     Raises:
-        InputError: the folder exists, or cannot be made.
+        InputError: the folder exists, cannot be made, or lies in the data.
     """
+    data = prepared.settings.data
+    if data is not None and folder.resolve().is_relative_to(data):
+        raise InputError(
+            f"the run folder {folder} lies in the data folder {data}: what the search writes would count as "
+            "text; give another --run, or another --data"
+        )
+    refuse_existing(folder)
     try:
         folder.mkdir(parents=True)
-    except FileExistsError:
-        raise InputError(
-            f"{folder} exists; go on with it by `{invocation('resume', str(folder))}`, or name another"
-        ) from None
     except OSError as error:
         raise InputError(f"cannot make the run folder {folder}: {error.strerror}") from error
     try:
@@ -74,6 +79,20 @@ def create(folder: Path, prepared: Prepared) -> None:
     except (OSError, PopulationError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise InputError(f"cannot start a run in {folder}: {error}") from error
+
+
+def refuse_existing(folder: Path) -> None:
+    """Refuse a run folder that exists, and say how to go on with it if it is one.
+
+    Raises:
+        InputError: it exists.
+    """
+    if not os.path.lexists(folder):
+        return
+    if is_run(folder):
+        how = f"go on with it by `{invocation('resume', str(folder))}`, or give another --run"
+        raise InputError(f"{folder} exists; {how}")
+    raise InputError(f"{folder} exists, and is no run; give another --run")
 
 
 def _found(population: Population, prepared: Prepared) -> None:
@@ -120,6 +139,8 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
     async with AsyncExitStack() as stack:
         population = stack.enter_context(Population.open(folder, write=True))
         check_data(population, prepared, folder)
+        if _budgets(prepared.settings) != population.meta("budgets"):
+            _keep_settings(folder, prepared.settings)
 
         def tell(kind: str, text: str, **meta: object) -> None:
             event = Event(kind, text, round(time.time(), 3))
@@ -148,6 +169,11 @@ def check_data(population: Population, prepared: Prepared, folder: Path) -> None
             f"{folder} was started on other data: its content hash was {was[:12]}, that of {where} is "
             f"{now[:12]}; go on with the same data, or start a new run"
         )
+
+
+def _keep_settings(folder: Path, settings: Settings) -> None:
+    """Save settings whose budgets were raised, so that the next session need not be told again."""
+    write_whole(folder / settings_module.FILE, settings_module.dump(settings).encode())
 
 
 async def _wired(
@@ -334,6 +360,17 @@ def settings_of(folder: Path, budgets: Mapping[str, Any]) -> Settings:
     return saved.model_copy(
         update={"seed_file": folder / "seed.py", "program": program if program.exists() else None}
     )
+
+
+def is_run(folder: Path) -> bool:
+    """Say whether a folder holds a run."""
+    try:
+        Population.open(folder).close()
+    except NotARun:
+        return False
+    except PopulationError:  # one that cannot be read is one
+        return True
+    return True
 
 
 def is_running(folder: Path) -> bool:

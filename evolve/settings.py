@@ -8,15 +8,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from evolve.errors import InputError
 
 FILE = "evolve.toml"
 
+
+def _writable(path: Path) -> Path:
+    """Refuse a path that TOML cannot hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError("the name is not UTF-8; rename it, or go by a link") from None
+    return path
+
+
+File = Annotated[Path, AfterValidator(_writable)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+_FLAGS = {"seed_file": "SEED", "models": "--model", "prices": "--price"}  # named otherwise than the setting
 
 
 class Settings(BaseModel):
@@ -25,19 +39,23 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # what is searched
-    seed_file: Path = Field(Path("train.py"), description="the seed variant")
-    data: Path | None = Field(None, description="text file or folder; default: Python's own library sources")
-    program: Path | None = Field(None, description="directions for the LLM, in your own words")
+    seed_file: File = Field(Path("train.py"), description="the seed variant")
+    data: File | None = Field(None, description="text file or folder; default: Python's own library sources")
+    program: File | None = Field(None, description="directions for the LLM, in your own words")
     context: Annotated[int, Field(ge=8)] | None = Field(None, description="bytes that the model sees at once")
-    windows: Count | None = Field(None, description="validation windows that a score is read from")
+    windows: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        None, description="validation windows that a score is read from"
+    )
 
     # bursts
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where bursts run")
-    burst: Positive | None = Field(
+    burst: Annotated[Positive, Field(le=86_400)] | None = Field(
         None, description="seconds of training in a burst; 20 on CPU (of CPU time), 300 on CUDA"
     )
     burst_tokens: Count | None = Field(None, description="tokens of training in a burst, instead of seconds")
-    slots: Count | None = Field(None, description="bursts at once; default: cores, or GPUs")
+    slots: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None, description="bursts at once; default: cores, or GPUs"
+    )
     memory_mb: Count | None = Field(
         None, description="memory of one burst; default: 80 % of RAM over the slots"
     )
@@ -55,7 +73,7 @@ class Settings(BaseModel):
     models: tuple[str, ...] = Field((), description="litellm model names, each with an optional :weight")
     api_base: str | None = Field(None, description="address of an OpenAI-compatible server")
     reply: Literal["auto", "diff", "whole", "json"] = Field("auto", description="form of the LLM's replies")
-    prices: Mapping[str, tuple[float, float]] = Field(
+    prices: Mapping[str, tuple[Price, Price]] = Field(
         {}, description="dollars per million prompt and completion tokens, by model"
     )
     llm_timeout: Positive = Field(180.0, description="seconds for one LLM request")
@@ -64,13 +82,15 @@ class Settings(BaseModel):
     llm_nice: Annotated[int, Field(ge=0, le=19)] = Field(10, description="niceness of the local LLM")
 
     # search
-    seed: Annotated[int, Field(ge=0)] | None = Field(None, description="seed of every choice")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
     trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
     islands: Count = Field(2, description="independent lineages")
     migrate_every: Annotated[int, Field(ge=0)] = Field(0, description="children between migrations; 0: never")
     tournament: Count = Field(4, description="variants in a tournament")
     pressure: Annotated[float, Field(gt=0.5, le=1)] = Field(0.9, description="chance that its best one wins")
-    ahead: Count | None = Field(None, description="candidates under way at once; default: 2 * slots + 2")
+    ahead: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None, description="candidates under way at once; default: 2 * slots + 2"
+    )
     seed_replicates: Count = Field(10, description="bursts of the seed variant that measure the noise")
     replicates: Annotated[float, Field(ge=0, le=1)] = Field(
         0.2, description="share of bursts that may re-measure contenders"
@@ -78,6 +98,11 @@ class Settings(BaseModel):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.95, description="P(better than the champion) that a new champion needs"
     )
+
+
+def flag_of(name: str) -> str:
+    """Return what a setting is called on the command line."""
+    return _FLAGS.get(name, "--" + name.replace("_", "-"))
 
 
 def load(file: Path | None, flags: Mapping[str, Any]) -> Settings:
@@ -90,7 +115,7 @@ def load(file: Path | None, flags: Mapping[str, Any]) -> Settings:
     if file is not None:
         values = _read(file)
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
-    where = {name: str(file) for name in values} | {name: "--" + name.replace("_", "-") for name in given}
+    where = {name: str(file) for name in values} | {name: flag_of(name) for name in given}
     try:
         return Settings(**(values | given))
     except ValidationError as error:
@@ -100,7 +125,7 @@ def load(file: Path | None, flags: Mapping[str, Any]) -> Settings:
 def _read(file: Path) -> dict[str, Any]:
     """Read a TOML file; paths in it are relative to its folder."""
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"cannot read the settings file {file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -117,9 +142,10 @@ def _sentence(error: ValidationError, where: Mapping[str, str]) -> str:
     name = str(first["loc"][0]) if first["loc"] else "the settings"
     source = where.get(name, name)
     if first["type"] == "extra_forbidden":
-        return f"{source}: there is no setting {name!r}; the README lists them all"
-    message = first["msg"][0].lower() + first["msg"][1:]
-    return f"{source}: {name} = {first['input']!r}: {message}"
+        return f"{source}: there is no setting {name!r}; docs/settings.md lists them all"
+    message = first["msg"].removeprefix("Value error, ")
+    value = str(first["input"]) if isinstance(first["input"], Path) else first["input"]
+    return f"{source}: {name} = {value!r}: {message[0].lower()}{message[1:]}"
 
 
 def dump(settings: Settings) -> str:
@@ -135,7 +161,8 @@ def dump(settings: Settings) -> str:
 def _toml(value: Any) -> str:
     """Write a JSON-like value as TOML."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
+    # TOML knows no surrogate pairs, so letters beyond ASCII stand as they are; it wants DEL escaped
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

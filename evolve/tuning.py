@@ -27,6 +27,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
+from evolve.errors import EngineFault
 from population.genome import Tunable, parse_tunables, rounded, values_of, with_values
 from population.variant import Direction, Measurement, State, Value
 
@@ -54,14 +55,23 @@ class _Alone(BaseJournalFileLock):
 
 
 class Studies:
-    """The studies of a run, in one Optuna journal file (optuna-dashboard opens it)."""
+    """The studies of a run, in one Optuna journal file (optuna-dashboard opens it).
+
+    Raises:
+        EngineFault: the file is damaged.
+    """
 
     def __init__(self, folder: Path, direction: Direction) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         file = folder / FILE
         _cut_torn_tail(file)
-        self._storage = JournalStorage(JournalFileBackend(str(file), lock_obj=_Alone()))
+        try:
+            self._storage = JournalStorage(JournalFileBackend(str(file), lock_obj=_Alone()))
+        except (ValueError, KeyError) as error:
+            raise EngineFault(
+                f"{file} is damaged; move it away: what was measured stays, and variants are tuned anew"
+            ) from error
         self._direction = direction
 
     def begin(

@@ -50,7 +50,7 @@ class Locked(PopulationError):
 
     def __init__(self, path: Path, pid: int | None) -> None:
         who = "another process" if pid is None else f"process {pid}"
-        super().__init__(path, f"{who} is writing this population")
+        super().__init__(path, f"{who} is writing this population; only one can, so end that one first")
         self.args = (path, pid)
         self.pid = pid
 

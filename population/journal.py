@@ -8,6 +8,7 @@ be empty, ``null`` drops it.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zlib
@@ -82,8 +83,8 @@ def replay(path: Path) -> Replay:
         Corrupt: a line other than the last is damaged, or the file is no journal.
     """
     try:
-        with path.open("rb") as file:
-            lines = list(file)
+        # In one go: a file that grows while it is read line by line shows a line in two parts.
+        lines = list(io.BytesIO(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise NotARun(path, "no population here") from None
     except OSError as error:
@@ -98,7 +99,8 @@ def replay(path: Path) -> Replay:
     for number, line in enumerate(lines[1:], start=2):
         body = _body(line)
         if body is None and number < len(lines):
-            raise Corrupt(path, f"line {number} of {len(lines)} is damaged")
+            before = f"to go on without what came after, copy the file and keep its first {number - 1} lines"
+            raise Corrupt(path, f"line {number} of {len(lines)} is damaged; {before}")
         if body is None:
             torn = f"line {number} ({len(line)} bytes) was cut short by a crash and is left out"
             return Replay(tables, length, torn)

@@ -217,7 +217,8 @@ class Population:
         try:
             text = path.read_bytes().decode("utf-8", "surrogatepass")
         except (OSError, UnicodeDecodeError) as error:
-            raise Corrupt(path, f"the source cannot be read: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise Corrupt(path, f"the source cannot be read: {reason}") from error
         if digest(text) != name:
             raise Corrupt(path, "the source has been changed: its content does not match its name")
         return text

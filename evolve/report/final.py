@@ -15,7 +15,7 @@ from evolve.budget import spent_on
 from evolve.report import figures
 from evolve.report.standing import Standing, bursts, gain_over, metric, outcome, standing, standing_data
 from evolve.report.status import gained, sure
-from evolve.report.terminal import invocation, plain_dict
+from evolve.report.terminal import Commands, invocation, plain_dict
 from evolve.report.tree import gain_text, result
 from evolve.report.untrusted import one_line
 from evolve.report.verified import verified_data, verified_line
@@ -82,6 +82,8 @@ def _ended(population: Population) -> Text:
     evaluations = sum(1 for _ in bursts(population))
     clock = figures.duration(float(population.meta("clock") or 0.0))
     calls = figures.counted(len(population.calls), "LLM call")
+    if population.calls and all(call.outcome != "ok" for call in population.calls):
+        calls += ", none answered"
     spent = figures.dollars(*spent_on(population.calls))
     used = (
         f"{figures.counted(evaluations, 'burst')} of {figures.counted(len(population.variants), 'variant')}"
@@ -137,11 +139,8 @@ def _line(population: Population, now: Standing, decimals: int) -> Iterable[Rend
     yield table
 
 
-def _next(run: Path, now: Standing) -> Table:
+def _next(run: Path, now: Standing) -> Commands:
     """List the commands that show more."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="cyan")
-    table.add_column(style="dim", no_wrap=True, overflow="ellipsis")
     rows: list[tuple[tuple[str, ...], str]] = [(("tree", str(run)), "the whole lineage")]
     if now.champion is not None:
         rows.append((("show", str(run), now.champion.id, "--diff"), "the champion in full"))
@@ -150,6 +149,5 @@ def _next(run: Path, now: Standing) -> Table:
         rows.append((("verify", str(run)), "proof on unseen text"))
         rows.append((("ablate", str(run)), "which changes matter"))
     rows.append((("status", str(run)), "what was spent on what"))
-    for words, why in rows:
-        table.add_row(Text(invocation(*words)), why)
-    return table
+    rows.append((("resume", str(run)), "go on; budgets may be raised"))
+    return Commands([(invocation(*words), why) for words, why in rows])

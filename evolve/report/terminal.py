@@ -10,11 +10,12 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
 
 _PLAIN = str.maketrans(
     dict(zip("★◆●○✗│├─└→·…×–—▁▂▃▄▅▆▇█", "*#o.x||-`>.~x--_.-~=+*#", strict=True))  # noqa: RUF001
@@ -109,6 +110,23 @@ def invocation(*words: str) -> str:
     if shutil.which(typed) != str(ours):
         typed = str(ours.relative_to(here) if ours.is_relative_to(here) else ours)
     return shlex.join([typed, "-m", "evolve", *words])
+
+
+class Commands:
+    """Commands to type next, each on one line that is never cut, and what each is for where there is room.
+
+    Print it with ``crop=False``, or Rich cuts the lines.
+    """
+
+    def __init__(self, rows: Sequence[tuple[str, str]]) -> None:
+        self._rows = rows
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        width = max(len(command) for command, _ in self._rows)
+        room = options.max_width >= width + 2 + max(len(why) for _, why in self._rows)
+        for command, why in self._rows:
+            line = Text(command, style="cyan", no_wrap=True, overflow="ignore")
+            yield line.append(f"{'':{width + 2 - len(command)}}{why}", style="dim") if room else line
 
 
 def to_json(data: Any, indent: int | None = None) -> str:

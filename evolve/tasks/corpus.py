@@ -55,15 +55,15 @@ def read(data: Path | None) -> list[bytes]:
         DataError: the path is missing, unreadable, or holds no text.
     """
     root = Path(sysconfig.get_path("stdlib")) if data is None else data
-    if not root.exists():
-        raise DataError(f"no such file or folder: {root}")
     try:
+        if not root.exists():
+            raise DataError(f"no such file or folder: {root}")
         if root.is_file():
             texts = [root.read_bytes()]
         else:
             texts = [path.read_bytes() for path in (_sources(root) if data is None else _files(root))]
     except OSError as error:
-        raise DataError(f"{root} cannot be read: {error}") from error
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
     documents = [text for text in texts if text.strip() and SEPARATOR not in text]
     if not documents:
         raise DataError(f"{root} holds no text (hidden and binary files do not count)")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.system.command import ROOT, SEED, TASK, evolve, side_by_side
+from tests.system.command import ROOT, SEED, TASK, environment, evolve, side_by_side
 
 pytestmark = pytest.mark.system
 
@@ -20,6 +21,7 @@ NO_SYNTAX = "def train(burst):\n    return (\n"
 CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "no seed file": (("run", "nowhere.py", *NEW), "nowhere.py does not exist"),
     "a folder as seed": (("run", "empty", *NEW), "empty is a folder"),
+    "a seed without end": (("run", "/dev/zero", *NEW), "/dev/zero is longer than 200000 characters"),
     "a seed that is no text": (("run", "binary.py", *NEW), "binary.py is not UTF-8 text"),
     "a seed without train": (
         ("run", "no_train.py", *NEW, *NO_LLM),
@@ -60,6 +62,11 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
         "no price is known for openrouter/nosuch/model",
     ),
     "a price that is none": (("run", "seed.py", *NEW, *NO_LLM, "--price", "x"), "write MODEL=INPUT,OUTPUT"),
+    "a price of nothing": (("run", "seed.py", *NEW, *NO_LLM, "--price", "=1,2"), "write MODEL=INPUT,OUTPUT"),
+    "a price below nothing": (
+        ("run", "seed.py", *NEW, *NO_LLM, "--price", "x=-1,2"),
+        "--price: prices = -1.0",
+    ),
     "an empty data folder": (("run", "seed.py", *NEW, "--data", "empty", "--model", "none"), "holds no text"),
     "no data there": (
         ("run", "seed.py", *NEW, "--data", "nowhere", "--model", "none"),
@@ -69,11 +76,19 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
         ("run", "seed.py", *NEW, "--data", "short.txt", "--model", "none"),
         "too little text",
     ),
+    "a run folder in the data": (
+        ("run", "seed.py", "--run", "words/new", *NO_LLM),
+        "the run folder words/new lies in the data folder",
+    ),
     "no directions there": (
         ("run", "seed.py", *NEW, *NO_LLM, "--program", "nowhere.md"),
         "nowhere.md does not exist",
     ),
-    "a run folder that exists": (("run", "seed.py", "--run", "empty", *NO_LLM), "resume empty"),
+    "a folder that exists as run folder": (
+        ("run", "seed.py", "--run", "empty", *NO_LLM),
+        "empty exists, and is no run",
+    ),
+    "a run whose journal is damaged": (("run", "seed.py", "--run", "damaged", *NO_LLM), "resume damaged"),
     "a run folder in a file": (
         ("run", "seed.py", "--run", "seed.py/new", *NO_LLM),
         "cannot make the run folder",
@@ -121,6 +136,8 @@ def folder(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "type.toml").write_text("trials = 'many'\n")
     (folder / "no.toml").write_text("trials = = 3\n")
     (folder / "empty").mkdir()
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "population.journal").write_text("not a journal\n")
     (folder / "words").symlink_to(text)
     return folder
 
@@ -151,6 +168,26 @@ def test_bad_input_leaves_nothing_behind(
     assert not (folder / "new").exists()
     assert not (folder / "runs").exists()
     assert list((folder / "empty").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("status",), ("tree",), ("show", "v0"), ("best",), ("resume",)])
+def test_a_damaged_run_is_told_in_one_sentence_whatever_is_asked_of_it(
+    command: tuple[str, ...], folder: Path
+) -> None:
+    done = evolve(command[0], "damaged", *command[1:], cwd=folder)
+    assert done.returncode == 1
+    assert done.stderr == "error: damaged/population.journal: line 1 is not the header of a population\n"
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("doctor", "--json"), ()])
+def test_a_command_whose_output_is_closed_is_silent(command: tuple[str, ...], folder: Path) -> None:
+    line = shlex.join([sys.executable, "-m", "evolve", *command]) + " >&-"
+    done = subprocess.run(
+        line, shell=True, cwd=folder, env=environment(), stderr=subprocess.PIPE, check=False
+    )
+    assert done.stderr == b""
+    assert done.returncode == 0
 
 
 @pytest.mark.skipif(any(Path("/dev").glob("nvidia[0-9]*")), reason="there is a GPU here")

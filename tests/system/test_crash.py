@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,8 @@ def test_a_killed_search_goes_on_where_it_was(killed: Killed) -> None:
         {"name": "evaluations", "used": known + 5, "limit": known + 5, "unit": "bursts"}
     ]
     assert after["seconds"] > before["seconds"]
+    saved = tomllib.loads((killed.cwd / "run" / "evolve.toml").read_text())
+    assert saved["evaluations"] == known + 5
     assert [one["id"] for one in tree["variants"]] == [f"v{n}" for n in range(len(final["variants"]))]
     assert all(
         one["state"] in ("scored", "failed") for one in tree["variants"][: before["variants"]["total"]]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +20,7 @@ from optuna.storages.journal import JournalFileBackend
 from population.genome import digest, with_values
 from population.store import Population
 from population.variant import Purpose, State
-from tests.system.command import SEED, TASK, Event, events, evolve, side_by_side
+from tests.system.command import SEED, TASK, Event, environment, events, evolve, side_by_side
 
 pytestmark = pytest.mark.system
 
@@ -115,6 +119,27 @@ def test_a_lineage_has_no_hole(searched: Searched) -> None:
 
 def test_best_writes_the_source_of_the_champion_to_a_file(searched: Searched) -> None:
     assert (searched.cwd / "champion.py").read_text() == searched.reports["best"]["source"]
+
+
+def test_a_file_of_a_run_that_cannot_be_written_is_told_with_how_to_go_on(
+    searched: Searched, tmp_path: Path
+) -> None:
+    shutil.copytree(searched.cwd / "a", tmp_path / "a")
+    (tmp_path / "a" / "studies" / "journal.log").unlink()
+    (tmp_path / "a" / "studies" / "journal.log").mkdir()
+    done = evolve("resume", "a", "--evaluations", 30, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: a/studies/journal.log: Is a directory; go on by `")
+    assert done.stderr.endswith(" -m evolve resume a`\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_best_on_a_closed_output_is_silent(searched: Searched) -> None:
+    line = shlex.join([sys.executable, "-m", "evolve", "best", "a"]) + " >&-"
+    done = subprocess.run(
+        line, shell=True, cwd=searched.cwd, env=environment(), stderr=subprocess.PIPE, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_settings_saved_are_those_in_force_and_begin_the_same_search_on_a_pipe(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from evolve.report.show import show
 from evolve.report.status import status
 from evolve.report.terminal import to_json
 from evolve.report.tree import tree
+from population.ledger import Call
 from population.store import Population
 
 Render = Callable[..., str]
@@ -43,6 +45,12 @@ def test_a_search_that_found_nothing_better_says_so(run: Population, render: Ren
     text = render(final(run, Path("runs/x")))
     assert "is still the best" in text
     assert "gain" not in text
+
+
+def test_a_search_whose_every_llm_call_failed_says_so(empty: Population, render: Render) -> None:
+    call = Call("openai/x", "mutate", "auth", 0, 0, 0.0, 0.4, 1, "1.json", 1.0)
+    empty.commit(call, replace(call, outcome="resting"))
+    assert "2 LLM calls, none answered, $0.00" in render(final(empty, Path("runs/x")))
 
 
 def test_an_empty_population_has_an_end(empty: Population, render: Render) -> None:

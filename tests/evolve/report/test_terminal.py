@@ -9,8 +9,9 @@ import subprocess
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
-from evolve.report.terminal import Forgiving, encodable, invocation, open_console, to_json
+from evolve.report.terminal import Commands, Forgiving, encodable, invocation, open_console, to_json
 
 
 def ascii_stream() -> io.TextIOWrapper:
@@ -96,3 +97,25 @@ def test_a_command_that_is_shown_can_be_typed_as_it_is() -> None:
     assert words[1:] == ["-m", "evolve", "run", "my train.py", "--help"]
     shown = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert "Search for a better train.py" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (21, ["evolve tree x    all", "evolve status x  what"]),
+        (20, ["evolve tree x", "evolve status x"]),
+    ],
+)
+def test_commands_are_never_cut_and_their_purpose_is_told_where_there_is_room(
+    width: int, shown: list[str]
+) -> None:
+    stream = io.StringIO()
+    commands = Commands([("evolve tree x", "all"), ("evolve status x", "what")])
+    Console(file=stream, width=width).print(commands, crop=False)
+    assert stream.getvalue().splitlines() == shown
+
+
+def test_a_command_longer_than_the_line_is_still_whole() -> None:
+    stream = io.StringIO()
+    Console(file=stream, width=20).print(Commands([("evolve tree runs/20261125-210004", "all")]), crop=False)
+    assert stream.getvalue() == "evolve tree runs/20261125-210004\n"
