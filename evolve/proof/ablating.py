@@ -13,11 +13,11 @@ from evolve.proof import ablation, bench
 from evolve.proof.ablation import Ablation, Part, Reading, Smallest
 from evolve.proof.bench import Look, Program, Progress, Sheet
 from evolve.seeds import ABLATION
-from evolve.tasks.task import Held
+from evolve.tasks.task import Unseen
 from population import genome
 from population.variant import Purpose
 
-SPLIT: Held = "validation"
+SPLIT: Unseen = "validation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from evolve.measuring import Brake, Halted, Meter
 from evolve.preparing import NO_MODEL, Prepared, prepare
 from evolve.report import standing
 from evolve.seeds import Seeds
-from evolve.tasks.task import Held
+from evolve.tasks.task import Unseen
 from population.comparison import Scores
 from population.ledger import Event
 from population.store import Population
@@ -177,7 +177,7 @@ def measure(
     programs: Sequence[Program],
     numbers: Sequence[int],
     purpose: Purpose,
-    split: Held,
+    split: Unseen,
     progress: Progress,
 ) -> Sheet:
     """Measure every program under every seed, what is on record already left out; record each burst.
@@ -217,7 +217,7 @@ async def _measured(
     look: Look,
     orders: Sequence[tuple[Program, int]],
     purpose: Purpose,
-    split: Held,
+    split: Unseen,
     progress: Progress,
     sheet: Sheet,
 ) -> None:
@@ -247,7 +247,7 @@ async def _run(
     look: Look,
     orders: Sequence[tuple[Program, int]],
     purpose: Purpose,
-    split: Held,
+    split: Unseen,
     brake: Brake,
     keep: Callable[[Program, Measurement], None],
 ) -> None:

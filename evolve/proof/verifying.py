@@ -8,10 +8,10 @@ from evolve.proof import bench, verification
 from evolve.proof.bench import Look, Program, Progress, Sheet
 from evolve.proof.verification import Side, Verification
 from evolve.seeds import VERIFY
-from evolve.tasks.task import Held
+from evolve.tasks.task import Unseen
 from population.variant import Purpose
 
-SPLIT: Held = "test"
+SPLIT: Unseen = "test"
 
 
 def verify(look: Look, seeds: int, progress: Progress) -> Verification:

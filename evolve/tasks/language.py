@@ -13,7 +13,7 @@ from numpy.random import Generator, default_rng
 from evolve.tasks import corpus
 from evolve.tasks.corpus import DataError, Split
 from evolve.tasks.scoring import bits_per_byte
-from evolve.tasks.task import Ask, Bytes, Held, Tokens
+from evolve.tasks.task import Ask, Bytes, Tokens, Unseen
 from population.variant import Direction
 
 VOCAB_SIZE = 256
@@ -126,7 +126,7 @@ class LanguageTask:
             )
         return task
 
-    def to_spec(self, split: Held = "validation") -> dict[str, Any]:
+    def to_spec(self, split: Unseen = "validation") -> dict[str, Any]:
         """Return plain JSON for ``from_spec``."""
         return {
             "task": self.name,

@@ -14,7 +14,7 @@ Bytes = NDArray[np.uint8]
 Tokens = NDArray[np.int64]
 Logits = NDArray[np.float32]
 
-Held = Literal["validation", "test"]
+Unseen = Literal["validation", "test"]
 """The part of the data that answers are scored on: in a search, or in a last look at what it came to."""
 
 
@@ -70,7 +70,7 @@ class Task(Protocol):
     def fingerprint(self) -> str:
         """Return the content hash of the data, in hex."""
 
-    def to_spec(self, split: Held = "validation") -> dict[str, Any]:
+    def to_spec(self, split: Unseen = "validation") -> dict[str, Any]:
         """Return plain JSON from which ``registry.from_spec`` rebuilds the task to score with.
 
         Args:
