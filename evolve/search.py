@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterable
 
@@ -35,6 +36,7 @@ from population.ledger import Event
 from population.store import Population
 from population.variant import Failure, Measurement, Purpose, Variant
 
+_FAR = 1e8  # seconds: three years, for a search without a limit in hours
 _SILENCE = 2.0  # seconds that a birth waits after a model did not answer
 
 
@@ -97,6 +99,7 @@ class Search:
         self._breeder.restore()
         self._race.restore()
         self._take_up()
+        alarm = self._set_alarm()
         try:
             while True:
                 self._begin_jobs()
@@ -106,7 +109,20 @@ class Search:
                     self._wish(self._folding.fold(outcome))
                     self._population.set_meta(clock=round(self._elapsed(), 1), ticket=self._ticket)
         finally:
+            alarm.cancel()
             await self._abandon()
+
+    def _set_alarm(self) -> asyncio.Handle:
+        """Have the brake pulled when the hours are used, also while no outcome comes in."""
+        limits = self._policy.limits
+        left = math.inf if limits.hours is None else limits.hours * 3600 - self._elapsed()
+        loop = asyncio.get_running_loop()
+        return loop.call_later(min(max(0.0, left), _FAR), self._on_alarm)
+
+    def _on_alarm(self) -> None:
+        reason = budget.exhausted(self._policy.limits, self._spent(), self._best(), self._policy.direction)
+        if reason:
+            self._brake.pull(reason)
 
     def _take_up(self) -> None:
         """Wish for what an earlier session left undone: first bursts, the seed's, the race's."""

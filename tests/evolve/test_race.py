@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import pytest
 from numpy.random import Generator
 
 from benchmarks.landscape import NoisyExecutor, Proposer, gain_of, search, wired
-from evolve.budget import counted
+from evolve.budget import Limits, counted
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.crowning import LOOKS
 from evolve.race import CROWNED, ENTERED, LEFT, SEED
@@ -188,3 +189,21 @@ def test_the_best_trial_counts_only_after_another_burst_under_another_seed(tmp_p
             fitness = population.fitness(variant.id)
             assert fitness is not None
             assert fitness.mean != trial
+
+
+@dataclass(frozen=True)
+class Slow(NoisyExecutor):
+    """Takes its time over each burst."""
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        await asyncio.sleep(0.2)
+        return await super().run(job, watch)
+
+
+def test_when_the_hours_are_used_no_further_trial_is_begun(tmp_path: Path) -> None:
+    limits = Limits(hours=1.0 / 3600)
+    one, population = search(tmp_path / "run", Tunable(), Slow(), 1000, 1, trials=1000, limits=limits)
+    with closing(population):
+        since = time.monotonic()
+        assert asyncio.run(one.run()) == "the budget of 0.000277778 hours is used"
+        assert time.monotonic() - since < 20.0  # a thousand trials take minutes
