@@ -117,7 +117,7 @@ class Search:
         limits = self._policy.limits
         left = math.inf if limits.hours is None else limits.hours * 3600 - self._elapsed()
         loop = asyncio.get_running_loop()
-        return loop.call_later(min(max(0.0, left), _FAR), self._on_alarm)
+        return loop.call_later(min(max(0.0, left) + 0.01, _FAR), self._on_alarm)
 
     def _on_alarm(self) -> None:
         reason = budget.exhausted(self._policy.limits, self._spent(), self._best(), self._policy.direction)
