@@ -155,6 +155,13 @@ class LanguageTask:
             raise ValueError(f"this task holds the {self.split} split, not train")
         return self.text
 
+    def held_out(self) -> tuple[Path, ...]:
+        """Return the user's text, or those files of Python's library that are not in the train split."""
+        if self.settings.data is not None:
+            return (Path(self.settings.data),)
+        parts = corpus.split(corpus.read(None), least=self.settings.context + 1)
+        return tuple(corpus.library_files(parts.documents["validation"] + parts.documents["test"]))
+
     def windows(self) -> Tokens:
         """Return the windows that are scored, int64 (windows, context + 1): the same for every variant.
 
