@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-_MOST_ENTRIES = 20_000
+_MOST_ENTRIES = 10_000
 _DEEPEST = 50
 _BLOCK = 512  # bytes that st_blocks counts in, whatever the file system
 
@@ -90,20 +90,22 @@ def used(folder: int, most: int) -> int:
     queue = [(".", 0)]
     while queue:
         path, depth = queue.pop()
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        try:
             inner = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            try:
-                for name in os.listdir(inner):  # noqa: PTH208 - by its descriptor
-                    entries += 1
-                    with contextlib.suppress(FileNotFoundError):
-                        status = os.stat(name, dir_fd=inner, follow_symlinks=False)
-                        total += status.st_blocks * _BLOCK
-                        if stat.S_ISDIR(status.st_mode):
-                            queue.append((f"{path}/{name}", depth + 1))
-            except PermissionError:
-                return most + 1  # made unreadable
-            finally:
-                os.close(inner)
+        except (FileNotFoundError, NotADirectoryError):  # gone since it was listed
+            continue
+        except OSError:  # closed to us, or too deep to be named
+            return most + 1
+        try:
+            for name in os.listdir(inner):  # noqa: PTH208 - by its descriptor
+                entries += 1
+                with contextlib.suppress(FileNotFoundError):
+                    status = os.stat(name, dir_fd=inner, follow_symlinks=False)
+                    total += status.st_blocks * _BLOCK
+                    if stat.S_ISDIR(status.st_mode):
+                        queue.append((f"{path}/{name}", depth + 1))
+        finally:
+            os.close(inner)
         if total > most or entries > _MOST_ENTRIES or depth > _DEEPEST:
             return max(total, most + 1)
     return total

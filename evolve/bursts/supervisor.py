@@ -133,12 +133,12 @@ class Scales:
         everyone = process.descendants(os.getpid())
         self.peak = max(self.peak, process.resident_bytes(everyone))
         self._next = now + _POLL
+        if len(everyone) > self._order.processes:
+            return "processes"
         if self.peak > self._order.memory_bytes:
             return "memory"
         if process.cpu_seconds(everyone) > self._seconds:
             return "overrun"
-        if len(everyone) > self._order.processes:
-            return "processes"
         return "scratch" if self._litters(now, everyone) else ""
 
     def _litters(self, now: float, everyone: list[int]) -> bool:

