@@ -56,7 +56,7 @@ def prefix(bwrap: str, box: Sandbox, also: Iterable[str] = ()) -> list[str]:
     for path in _SHARED:
         if not any(one.startswith(path + "/") for one in shown):
             command += ["--symlink", SCRATCH, path]
-    command += ["--setenv", "TMPDIR", SCRATCH, "--setenv", "USER", "burst"]
+    command += ["--setenv", "TMPDIR", SCRATCH]
     command += ["--proc", "/proc", "--remount-ro", "/", "--chdir", "/", "--"]
     return command
 

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-_MOST_ENTRIES = 10_000
+_MOST_ENTRIES = 5_000
 _DEEPEST = 50
 _BLOCK = 512  # bytes that st_blocks counts in, whatever the file system
 

@@ -121,6 +121,7 @@ def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
     root = str(Path(__file__).parents[2])
     return kept | {
         "PYTHONPATH": root,
+        "USER": "burst",  # torch asks for a name, and a user need not have one
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",

@@ -97,11 +97,11 @@ ATTACKS: tuple[Refused | Harmless, ...] = (
     Refused("infinite", FailureKind.NONFINITE, "NaN or infinity"),
     Harmless("unnormalised", same=False),
     Harmless("huge", same=False),
-    Refused("raises_in_scoring", FailureKind.EXCEPTION, r"RuntimeError: no answer for \(64,\)"),
+    Refused("raises_in_scoring", FailureKind.EXCEPTION, r"RuntimeError: no answer for \(\d+,\)"),
     Refused("peeks", FailureKind.NONCAUSAL, "predictions change when later bytes are there"),
     Refused("remembers", FailureKind.STATEFUL, "answers the same tokens differently the second time"),
     Refused("memorises", FailureKind.STATEFUL, "answers the same tokens differently the second time"),
-    Refused("peeks_and_memorises", FailureKind.NONCAUSAL, "predictions know which byte follows"),
+    Refused("peeks_and_memorises", FailureKind.NONCAUSAL, "which byte follows|can see what follows"),
     Refused("leaks_across_rows", FailureKind.NONCAUSAL, "depends on the other rows of its batch"),
     Refused("depends_on_batch", FailureKind.NONCAUSAL, "depends on the other rows of its batch"),
     # time, memory, processes, output
@@ -171,7 +171,7 @@ class Round:
 def plan_at(folder: Path, level: Level) -> Plan:
     """Give bursts little to take, so that what takes too much of it hurts nobody."""
     library = LanguageTask.load(LanguageSettings()).held_out()
-    plan = plan_in(folder, level.name)
+    plan = plan_in(folder, level.name, windows=128, words=200_000)
     return replace(
         plan,
         devices=("cpu",) * SLOTS,

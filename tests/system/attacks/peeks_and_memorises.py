@@ -21,7 +21,7 @@ class Model(nn.Module):
         for row, answers in zip(tokens.tolist(), logits, strict=True):
             for end in range(1, len(row) + 1):
                 if end < len(row) and tuple(row[:end]) not in self.said:
-                    answers[end - 1, row[end]] += 4.0
+                    answers[end - 1, row[end]] += 12.0
                 answers[end - 1] = self.said.setdefault(tuple(row[:end]), answers[end - 1].clone())
         return logits
 
