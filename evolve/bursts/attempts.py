@@ -8,6 +8,7 @@ and was not.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import json
 import os
 import signal
@@ -107,6 +108,16 @@ def _draws(_: Path) -> bool:
         return len(file.read(8)) == 8
 
 
+def _loads_torch(_: Path) -> bool:
+    """Load the least of torch's own libraries: it needs the same of the system's as all of them."""
+    found = importlib.util.find_spec("torch")
+    if found is None or not found.submodule_search_locations:
+        return True  # whoever misses it says so
+    (library,) = Path(found.submodule_search_locations[0], "lib").glob("libc10.so")
+    ctypes.CDLL(str(library))
+    return True
+
+
 def _multiplies(_: Path) -> bool:
     """Have more processes than the group may."""
     started: list[int] = []
@@ -159,6 +170,7 @@ _NEEDED: dict[str, Callable[[Path], bool]] = {
     "start a thread": _starts_thread,
     "fork": _forks,
     "read randomness": _draws,
+    "load torch's libraries": _loads_torch,
 }
 
 

@@ -16,6 +16,14 @@ _LOOKED_UP = ("/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo", "/usr
 _SYSTEM = ("/sys/devices/system/cpu", "/sys/devices/system/node")
 _LOADERS = ("/lib64", "/lib/ld-linux-aarch64.so.1")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_ROOTS = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/opt",
+    "/nix/store",
+    "/run/opengl-driver",
+)  # where libraries are installed
 _CUDA = ("/sys", "/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/usr/local/cuda")
 _COMPILER = ("/usr/bin", "/bin", "/usr/include", "/usr/lib/gcc", "/usr/libexec/gcc")  # triton calls one
 
@@ -57,12 +65,16 @@ def _interpreter() -> list[str]:
 
 
 def _libraries() -> list[str]:
-    """Return the folders that shared libraries of this process lie in, and those told of to the loader."""
+    """Return the folders of shared libraries: those of this process, and those that the loader is told of.
+
+    Only where libraries are installed: one of yours that this process was made to load opens no folder.
+    """
     with open("/proc/self/maps", encoding="utf-8") as lines:  # noqa: PTH123
         mapped = {line.split(maxsplit=5)[5].strip() for line in lines if ".so" in line}
     folders = {str(Path(path).parent) for path in mapped}
-    folders.update(filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(":")))
-    return sorted(_there(folders))
+    folders.update(os.environ.get("LD_LIBRARY_PATH", "").split(":"))
+    roots = (sys.prefix, sys.base_prefix, *_ROOTS)
+    return sorted(_there([path for path in folders if any(_below(path, root) for root in roots)]))
 
 
 def _links(path: str) -> list[str]:
@@ -80,4 +92,9 @@ def _there(paths: list[str] | set[str]) -> list[str]:
 
 def _within(path: str, folder: str) -> bool:
     """Say whether a path is a folder or lies in it."""
-    return path == folder or path.startswith(folder + "/")
+    return path == folder or _below(path, folder)
+
+
+def _below(path: str, folder: str) -> bool:
+    """Say whether a path lies in a folder."""
+    return path.startswith(folder + "/")

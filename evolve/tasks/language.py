@@ -26,6 +26,7 @@ The contract of train.py: one self-contained Python file (torch, numpy, the stan
 The module returned maps int64 tokens (B, T) to logits (B, T, {vocab_size}), for any T up to {context}. Logits
 at position t may depend on tokens 0..t of the same row only, and the same tokens must always get the same
 answer. It is called in eval mode, without gradients, on burst.device, with batches of 1 to 16 rows.
+It runs confined: one thread or one GPU, no network, no files but Python's own and an empty working directory.
 
 `burst` gives
 - burst.batch(rows) -> (inputs, targets), int64 (rows, {context}) on burst.device: random windows of the train

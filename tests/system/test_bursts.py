@@ -20,6 +20,7 @@ import pytest
 
 from evolve.bursts import process
 from evolve.bursts.executor import Job, LocalExecutor, Result
+from evolve.bursts.sandbox import Level
 from evolve.errors import EngineFault
 from population.variant import FailureKind
 from tests.system.bench import Bench, benched, gone, never, trusted, until
@@ -230,6 +231,9 @@ def test_a_zygote_that_can_have_no_process_goes_on_when_it_can(bench: Bench) -> 
     for zygote in zygotes:
         resource.prlimit(zygote, resource.RLIMIT_NPROC, (1, hard))
     (result,) = bench.run(Job("starved", source("honest"), seed=1))
+    if bench.level >= Level.L2:
+        assert result.score is not None  # its zygote was given up with its namespaces; the next has no limit
+        return
     assert result.failure is not None
     assert result.failure.kind is FailureKind.KILLED
     for zygote in zygotes:
