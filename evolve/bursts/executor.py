@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -16,15 +14,15 @@ from typing import IO, Any, Protocol
 
 from evolve.bursts import bubblewrap, scratch
 from evolve.bursts.cgroup import Group
-from evolve.bursts.messages import TRAINED, End, Order, Rules, Verdict
+from evolve.bursts.following import PATIENCE, ended, failure_of, follow
+from evolve.bursts.messages import End, Order, Rules, Verdict
 from evolve.bursts.sandbox import Confinement, Level, Sandbox, furnish
-from evolve.bursts.trusted import Trusted, receive
+from evolve.bursts.trusted import Trusted
 from population.variant import Failure, FailureKind
 
 Watch = Callable[[int, float, float], bool]
 """Sees each point of a learning curve (number, progress, loss); True ends the burst as pruned."""
 
-_PATIENCE = 30.0  # seconds that our own processes may be late
 _ROOM = 512 << 20  # bytes of memory that a slot's cgroup has for the zygote itself
 _SHARED = 4.0  # times that a CPU burst may take longer than its CPU time before it is given up
 
@@ -270,9 +268,9 @@ class LocalExecutor:
                 zygote.kill()  # one of the two is gone; which one is not worth finding out
                 return None
             started = time.monotonic()
-            async with asyncio.timeout(self._plan.deadline + _PATIENCE):
-                verdict, curve, pruned = await _follow(scorer, control, watch)
-            said = await _ended(control, by_itself=verdict is not None and verdict.gone and not pruned)
+            async with asyncio.timeout(self._plan.deadline + PATIENCE):
+                verdict, curve, pruned = await follow(scorer, control, watch)
+            said = await ended(control, by_itself=verdict is not None and verdict.gone and not pruned)
             clean = verdict is not None
             if said is None and self._plan.confinement.level >= Level.L2:
                 zygote.kill()  # nothing in there can end a supervisor but the end of all
@@ -344,42 +342,6 @@ def _in_memory(text: str) -> IO[bytes]:
     return file
 
 
-async def _ended(control: socket.socket, by_itself: bool) -> dict[str, Any] | None:
-    """Have the supervisor end the burst, unless it is ending by itself; return what it says of the end."""
-    if by_itself:
-        with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(receive(control), timeout=2)
-    with contextlib.suppress(OSError):
-        control.send(b"end")
-    return await asyncio.wait_for(receive(control), timeout=_PATIENCE)
-
-
-async def _follow(
-    scorer: Trusted, control: socket.socket, watch: Watch
-) -> tuple[Verdict | None, tuple[tuple[float, float], ...], bool]:
-    """Take the scorer's messages until its verdict; return it with the curve and whether it was pruned."""
-    curve: list[tuple[float, float]] = []
-    pruned = False
-    while True:
-        message = await scorer.receive()
-        if message is None:
-            return None, (), False
-        if "trained" in message:
-            with contextlib.suppress(OSError):
-                control.send(TRAINED)
-            continue
-        if "report" not in message:
-            return Verdict(**message), tuple(curve), pruned
-        progress, loss = message["report"]
-        if loss is None or pruned:
-            continue
-        curve.append((progress, loss))
-        if watch(len(curve), progress, loss):
-            pruned = True
-            with contextlib.suppress(OSError):
-                control.send(b"end")
-
-
 def _result(
     verdict: Verdict,
     end: End,
@@ -390,7 +352,7 @@ def _result(
     level: Level,
 ) -> Result:
     """Put together what the scorer and the supervisor found."""
-    failure = None if pruned else _failure(verdict, end)
+    failure = None if pruned else failure_of(verdict, end)
     score = None if pruned or failure is not None else verdict.score
     return Result(
         score=score,
@@ -403,27 +365,3 @@ def _result(
         peak_bytes=end.peak_bytes,
         sandbox=level.name,
     )
-
-
-def _failure(verdict: Verdict, end: End) -> Failure | None:
-    """Name the failure, if it is one: the supervisor's word first, then the scorer's, then how it exited."""
-    if verdict.score is not None:
-        return None
-    if end.cause == "memory":
-        return Failure(FailureKind.MEMORY, f"used {end.peak_bytes / 2**20:.0f} MiB, more than a burst may")
-    if end.cause == "scratch":
-        return Failure(FailureKind.LIMIT, "wrote more to its working directory than a burst may")
-    if end.cause == "processes":
-        return Failure(FailureKind.LIMIT, "started more processes than a burst may")
-    if end.cause == "overrun":
-        return Failure(FailureKind.TIMEOUT, "train() ran past its budget of CPU time")
-    if end.cause == "deadline":
-        return Failure(FailureKind.TIMEOUT, f"still running after {end.seconds:.0f} s; ended")
-    if verdict.kind:
-        return Failure(FailureKind(verdict.kind), verdict.message, verdict.traceback)
-    if end.code is None:
-        return Failure(FailureKind.CONTRACT, "it closed its connection to the scorer, and ran on")
-    if end.code < 0:
-        name = signal.strsignal(-end.code) or "unknown"
-        return Failure(FailureKind.KILLED, f"the burst was killed by signal {-end.code} ({name})")
-    return Failure(FailureKind.EXCEPTION, f"the process exited with code {end.code} before it was scored")

@@ -17,6 +17,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def _serve(control: socket.socket, woken: int, slot: Slot) -> None:
                 if not message:
                     return
                 order = Order(**json.loads(message))
+                _await_end(supervisors)
                 try:
                     supervisors.add(_fork(order, descriptors, control, slot))
                 except OSError as error:  # no process to be had; the engine sees its streams close
@@ -96,6 +98,17 @@ def _fork(order: Order, descriptors: list[int], control: socket.socket, slot: Sl
         finally:
             process.leave(1)
     return pid
+
+
+def _await_end(supervisors: set[int], patience: float = 10.0) -> None:
+    """Wait until the last burst is over: the engine may have let go of it before it was swept."""
+    give_up = time.monotonic() + patience
+    while supervisors and time.monotonic() < give_up:
+        _reap(supervisors)
+        time.sleep(0.001)
+    for pid in supervisors:
+        for one in (pid, *process.descendants(pid)):
+            process.kill(one)
 
 
 def _reap(supervisors: set[int]) -> None:
