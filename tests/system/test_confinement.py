@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,14 @@ def test_a_bubblewrap_that_only_starts_the_command_is_found_out(tmp_path: Path) 
     found = probing.highest(machine=machine)
     assert found.level is Level.L1
     assert "does not hold here: a burst could see a file outside, could" in found.missing
+
+
+@pytest.mark.skipif(HERE.level < Level.L2, reason=HERE.missing)
+def test_a_cgroup_that_limits_nothing_is_found_out(tmp_path: Path) -> None:
+    machine = replace(Machine.here(), groups=tmp_path)
+    found = probing.highest(machine=machine)
+    assert found.level is Level.L2
+    assert "could start more processes than allowed, could take more memory than allowed" in found.missing
 
 
 def test_strict_refuses_a_machine_without_landlock() -> None:
