@@ -21,6 +21,7 @@ from statistics import median
 
 import torch
 
+from evolve.bursts import probing
 from evolve.bursts.executor import Job, LocalExecutor, Plan
 from evolve.tasks.language import LanguageSettings, LanguageTask
 
@@ -55,6 +56,8 @@ def plan_in(folder: Path) -> Plan:
         context=task.settings.context,
         vocab_size=task.vocab_size,
         memory_bytes=4 << 30,
+        confinement=probing.attain("auto"),
+        hidden=task.held_out(),
     )
 
 

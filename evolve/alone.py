@@ -23,6 +23,7 @@ def main(file: str, arguments: list[str] | None = None) -> None:
     parser.add_argument("--burst-tokens", type=int, help="tokens of training, instead of seconds")
     parser.add_argument("--data", type=Path, help="text file or folder; default: Python's own library")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where it runs")
+    parser.add_argument("--sandbox", help="confinement: auto, strict, or L0 to L3; default: auto")
     parser.add_argument("--seed", type=int, default=0, help="seed of the burst")
     process.set_dumpable(False)  # this process may hold keys
     given = vars(parser.parse_args(arguments))
@@ -65,5 +66,6 @@ def _print(result: Result, prepared: Prepared) -> None:
     print(
         f"{prepared.task.metric} {result.score:.4f}  "
         f"({result.tokens} tokens in {result.train_seconds:.1f} s on {result.device}, "
-        f"{result.peak_bytes / 2**20:.0f} MiB, {result.seconds:.1f} s with scoring)"
+        f"{result.peak_bytes / 2**20:.0f} MiB, {result.seconds:.1f} s with scoring, "
+        f"confined at {result.sandbox})"
     )

@@ -18,6 +18,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evolve.bursts import landlock
+from evolve.bursts.probing import highest
+from evolve.bursts.sandbox import Confinement, Level
 from evolve.report.untrusted import one_line
 from operators.models import Choice, choose_default
 
@@ -25,6 +28,12 @@ COMPROMISED = frozenset({"1.82.7", "1.82.8", "1.107.0"})
 """Releases of litellm that carried somebody else's code."""
 
 GIB = 1024**3
+_CONFINED = {
+    Level.L0: "limits and a deadline; files and network are open to variants",
+    Level.L1: "Landlock and seccomp; other files and the network are closed",
+    Level.L2: "bubblewrap, Landlock and seccomp; other files, processes and the network are not there",
+    Level.L3: "cgroup limits, bubblewrap, Landlock and seccomp",
+}
 _PR_GET_CHILD_SUBREAPER = 37
 
 
@@ -51,20 +60,23 @@ def examine(
     environment: Mapping[str, str] = os.environ,
     version: Callable[[str], str | None] | None = None,
     choose: Callable[[Mapping[str, str]], Choice] = choose_default,
+    confined: Callable[[], Confinement] = highest,
 ) -> list[Finding]:
-    """Look at the machine; takes under a second, imports neither torch nor litellm, changes nothing.
+    """Look at the machine; takes about a second, imports neither torch nor litellm, changes nothing.
 
     Args:
         folder: where runs will lie; by default here.
         environment: where keys of LLM providers are looked for.
         version: returns a distribution's version, None when it is not installed.
         choose: chooses the LLM for a search that names none.
+        confined: finds out what bursts are confined by.
     """
     version = version or installed
     gpus = gpu_devices(Path("/dev"))
     return [
         python(sys.version_info[:3]),
         kernel(platform.system(), platform.release(), sweeps()),
+        sandbox(confined(), landlock.abi()),
         cores(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1),
         memory(memory_bytes()),
         disk(shutil.disk_usage(folder or Path.cwd()).free),
@@ -154,6 +166,17 @@ def sweeps() -> bool:
         return False
     adopts = ctypes.c_int()
     return bool(ctypes.CDLL(None).prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(adopts), 0, 0, 0) == 0)
+
+
+def sandbox(found: Confinement, abi: int) -> Finding:
+    """Judge what bursts are confined by, and say what would raise that."""
+    text = f"{found.level.name}: {_CONFINED[found.level]}"
+    if found.level is Level.L0:
+        return Finding("sandbox", text, Verdict.WARN, found.missing)
+    advice = [found.missing] if found.missing else []
+    if found.level is Level.L1 and abi < landlock.SCOPE_ABI:
+        advice.append("Linux 6.12 would also keep bursts from signalling your other processes")
+    return Finding("sandbox", text, Verdict.OK, "; ".join(advice))
 
 
 def cores(count: int) -> Finding:

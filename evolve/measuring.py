@@ -176,4 +176,5 @@ def _measurement(
         values=values,
         trial=trial,
         device=result.device,
+        sandbox=result.sandbox,
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evolve import admission
+from evolve.bursts import probing
+from evolve.bursts.sandbox import Confinement
 from evolve.errors import InputError
 from evolve.settings import Settings
 from evolve.tasks import language
@@ -36,6 +38,7 @@ class Prepared:
         task: what is optimised, holding the train split.
         choice: which models are asked, and why.
         devices: one entry a slot.
+        confinement: what bursts are confined by on this machine.
     """
 
     settings: Settings
@@ -44,6 +47,7 @@ class Prepared:
     task: LanguageTask
     choice: Choice
     devices: tuple[str, ...]
+    confinement: Confinement
 
 
 def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> Prepared:
@@ -60,7 +64,9 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
     if admitted is not None:
         raise InputError(f"{settings.seed_file}: {admitted.message}")
     choice = _choice(settings, environment)
-    return Prepared(_completed(settings, task, choice, devices), seed, directions, task, choice, devices)
+    confinement = probing.attain(settings.sandbox, cuda=devices[0] != "cpu")
+    completed = _completed(settings, task, choice, devices)
+    return Prepared(completed, seed, directions, task, choice, devices, confinement)
 
 
 def find_devices(wanted: str, slots: int | None) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ from evolve import admission
 from evolve import settings as settings_module
 from evolve.breeding import Breeder, Briefing, Choosing
 from evolve.budget import Limits
-from evolve.bursts import process
+from evolve.bursts import process, scratch
 from evolve.bursts.executor import LocalExecutor, Plan
+from evolve.bursts.sandbox import Level
 from evolve.errors import EngineFault, InputError
 from evolve.interrupts import INTERRUPTED, supervised
 from evolve.measuring import Brake, Meter
@@ -209,13 +210,13 @@ def plan(folder: Path, prepared: Prepared) -> Plan:
     train_file = folder / "data" / "train.bin"
     train_file.parent.mkdir(exist_ok=True)
     train_file.write_bytes(task.train_bytes().tobytes())
-    scratch = folder / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)  # of a session that was killed
+    work = folder / "scratch"
+    scratch.remove(work)  # of a session that was killed
     return Plan(
         task=task.to_spec(),
         entry=task.entry,
         train_file=train_file,
-        scratch=scratch,
+        scratch=work,
         logs=folder / "logs",
         devices=prepared.devices,
         seconds=float(settings.burst or 0.0),
@@ -223,6 +224,8 @@ def plan(folder: Path, prepared: Prepared) -> Plan:
         context=task.settings.context,
         vocab_size=task.vocab_size,
         memory_bytes=_number(settings.memory_mb) << 20,
+        confinement=prepared.confinement,
+        hidden=task.held_out(),
     )
 
 
@@ -326,7 +329,12 @@ def _greeting(prepared: Prepared) -> str:
     settings = prepared.settings
     burst = f"{settings.burst:g} s" if settings.burst_tokens is None else f"{settings.burst_tokens} tokens"
     slots = f"{len(prepared.devices)} {settings.device} slot{'s' * (len(prepared.devices) > 1)}"
-    return f"LLM: {prepared.choice.why}. Bursts of {burst} on {slots}; seed {settings.seed}."
+    where = f"{slots}, confined at {prepared.confinement.level.name}"
+    if prepared.confinement.level is Level.L0:
+        where += (
+            f" (files and network are open to variants: {prepared.confinement.missing or '--sandbox L0'})"
+        )
+    return f"LLM: {prepared.choice.why}. Bursts of {burst} on {where}; seed {settings.seed}."
 
 
 def _number(value: int | None) -> int:

@@ -60,6 +60,10 @@ class Settings(BaseModel):
         None, description="memory of one burst; default: 80 % of RAM over the slots"
     )
 
+    sandbox: Literal["auto", "strict", "L0", "L1", "L2", "L3"] = Field(
+        "auto", description="confinement of bursts: auto, strict (L1 or refuse), or just this level"
+    )
+
     # budgets
     evaluations: Count | None = Field(None, description="stop after so many bursts")
     hours: Positive | None = Field(None, description="stop after so many hours")

@@ -99,6 +99,7 @@ def _measurement(document: Mapping[str, Any]) -> Measurement:
         values=_mapping(document, "values"),
         trial=None if _get(document, "trial") is None else _whole(document, "trial"),
         device=_text(document, "device"),
+        sandbox=_text({"sandbox": "", **document}, "sandbox"),  # records from before it was kept
     )
 
 

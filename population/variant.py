@@ -38,6 +38,7 @@ class FailureKind(enum.StrEnum):
     NONFINITE = "nonfinite"
     NONCAUSAL = "noncausal"
     STATEFUL = "stateful"
+    LIMIT = "limit"
 
     @property
     def repeats(self) -> bool:
@@ -98,6 +99,7 @@ class Measurement:
         values: the tunables' values in that source.
         trial: number of the Optuna trial, when the burst was one.
         device: where it ran, such as ``cpu`` or ``cuda:0``.
+        sandbox: what confined it, such as ``L2``; empty where that was not recorded.
 
     Raises:
         ValueError: the score is not finite, or stands beside a failure.
@@ -116,6 +118,7 @@ class Measurement:
     values: Mapping[str, Value] = field(default_factory=dict)
     trial: int | None = None
     device: str = "cpu"
+    sandbox: str = ""
 
     def __post_init__(self) -> None:
         if self.score is not None and not math.isfinite(self.score):

@@ -9,6 +9,7 @@ import random
 import resource
 import socket
 import sys
+import tempfile
 import time
 import traceback
 import types
@@ -18,16 +19,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from evolve.bursts import process, wire
+from evolve.bursts import process, sandbox, wire
 from evolve.bursts.burst import Burst
 from evolve.bursts.messages import Order
+from evolve.bursts.slot import Slot
 from evolve.bursts.wire import Kind
 from population.variant import FailureKind
 
 _FILE = "train.py"
 _TRACEBACK_LINES = 20
 _FRAMES = 5
-_LIMITS = {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 1024, resource.RLIMIT_FSIZE: 4 << 30}
+_LIMITS = {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 1024}
 _KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "TZ")
 
 
@@ -35,12 +37,21 @@ class _Unmet(Exception):
     """The variant does not keep the contract."""
 
 
-def run(order: Order, data: torch.Tensor, answers: socket.socket, parent: int) -> NoReturn:
-    """Confine this freshly forked process, run the variant and answer queries; never returns."""
+def run(order: Order, slot: Slot, answers: socket.socket, source: int, parent: int) -> NoReturn:
+    """Confine this freshly forked process, run the variant and answer queries; never returns.
+
+    Args:
+        order: what the burst is to do.
+        slot: where it runs.
+        answers: this end of the stream to the scorer.
+        source: descriptor of the variant's text.
+        parent: process id of the supervisor.
+    """
     code = 1
     try:
-        _settle(order, answers, parent)
-        _train_and_answer(order, data, answers)
+        text = _text(source)
+        _settle(order, slot, answers, parent)
+        _train_and_answer(order, slot.data, text, answers)
         code = 0
     except wire.Closed:
         code = 0
@@ -50,27 +61,35 @@ def run(order: Order, data: torch.Tensor, answers: socket.socket, parent: int) -
         process.leave(code)
 
 
-def _settle(order: Order, answers: socket.socket, parent: int) -> None:
+def _text(source: int) -> str:
+    """Read the variant's text; it travels in memory, since a file could be anything by now."""
+    with open(source, encoding="utf-8") as file:
+        return file.read()
+
+
+def _settle(order: Order, slot: Slot, answers: socket.socket, parent: int) -> None:
     """Leave everything of the zygote behind that the variant must not have."""
     os.setsid()
     process.die_with_parent(parent)
     process.set_dumpable(True)  # CUDA writes to its own /proc entries; nothing secret is in this memory
+    os.fchdir(slot.scratch)
     keep = answers.fileno()
     os.closerange(3, keep)
     os.closerange(keep + 1, 1 << 16)
-    for kind, most in _LIMITS.items():
+    for kind, most in (_LIMITS | {resource.RLIMIT_FSIZE: slot.box.scratch_bytes}).items():
         _, hard = resource.getrlimit(kind)
         least = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (least, least))
     with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - out of memory, the burst goes first
         file.write("1000")
     _speak()
-    os.chdir(order.scratch)
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.environ.clear()
-    os.environ.update(kept, HOME=order.scratch, TMPDIR=order.scratch, OMP_NUM_THREADS="1")
+    tempfile.tempdir = slot.box.scratch  # the zygote's own is remembered there
+    os.environ.update(kept, HOME=slot.box.scratch, TMPDIR=slot.box.scratch, USER="burst", OMP_NUM_THREADS="1")
     if order.device.startswith("cuda"):
         os.environ["CUDA_VISIBLE_DEVICES"] = order.device.partition(":")[2] or "0"
+    sandbox.confine(slot.box, slot.rules)
 
 
 def _speak() -> None:
@@ -80,7 +99,7 @@ def _speak() -> None:
         setattr(sys, name, stream)
 
 
-def _train_and_answer(order: Order, data: torch.Tensor, answers: socket.socket) -> None:
+def _train_and_answer(order: Order, data: torch.Tensor, source: str, answers: socket.socket) -> None:
     """Run the variant's entry function under the clock, then serve its model."""
     device = "cuda" if order.device.startswith("cuda") else "cpu"
     if device == "cuda":
@@ -88,8 +107,6 @@ def _train_and_answer(order: Order, data: torch.Tensor, answers: socket.socket) 
     torch.manual_seed(order.seed)
     np.random.seed(order.seed % 2**32)
     random.seed(order.seed)
-    with open(_FILE, encoding="utf-8") as file:  # noqa: PTH123
-        source = file.read()
     wire.send(answers, Kind.STARTED)
     burst = Burst(
         data,

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import shutil
-import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
-from evolve.bursts.messages import TRAINED, End, Order, Rules, Verdict
-from evolve.bursts.trusted import Trusted, receive
+from evolve.bursts import bubblewrap, scratch
+from evolve.bursts.cgroup import Group
+from evolve.bursts.following import PATIENCE, ended, failure_of, follow
+from evolve.bursts.messages import End, Order, Rules, Verdict
+from evolve.bursts.sandbox import Confinement, Level, Sandbox, furnish
+from evolve.bursts.trusted import Trusted
 from population.variant import Failure, FailureKind
 
 Watch = Callable[[int, float, float], bool]
 """Sees each point of a learning curve (number, progress, loss); True ends the burst as pruned."""
 
-_PATIENCE = 30.0  # seconds that our own processes may be late
+_ROOM = 512 << 20  # bytes of memory that a slot's cgroup has for the zygote itself
 _SHARED = 4.0  # times that a CPU burst may take longer than its CPU time before it is given up
 
 
@@ -55,6 +56,7 @@ class Result:
     curve: tuple[tuple[float, float], ...]
     device: str
     peak_bytes: int
+    sandbox: str = ""
 
 
 class Executor(Protocol):
@@ -83,7 +85,7 @@ class Plan:
         task: the task's spec, from which a scorer rebuilds it.
         entry: function of the variant that is called.
         train_file: the train split, raw bytes.
-        scratch: folder for the children's working directories; emptied at the end.
+        scratch: folder for the slots' working directories, where they lie on disk; emptied at the end.
         logs: folder for what bursts print.
         devices: one entry a slot, ``cpu`` or ``cuda:N``.
         seconds: budget of one burst, CPU time on a CPU and wall clock on a GPU, or the hard limit of a
@@ -92,6 +94,10 @@ class Plan:
         context: longest sequence asked about.
         vocab_size: number of token values.
         memory_bytes: resident memory of one burst past which it is ended.
+        confinement: what bursts are confined by.
+        hidden: files and folders that bursts must not read even where the interpreter's own are.
+        scratch_bytes: what a burst may write; past that it is ended.
+        processes: processes of one burst past which it is ended.
     """
 
     task: Mapping[str, Any]
@@ -105,6 +111,10 @@ class Plan:
     context: int
     vocab_size: int
     memory_bytes: int
+    confinement: Confinement
+    hidden: tuple[Path, ...] = ()
+    scratch_bytes: int = 256 << 20
+    processes: int = 256
 
     @property
     def setup(self) -> float:
@@ -135,22 +145,23 @@ class Plan:
 
 @dataclass(slots=True)
 class _Slot:
-    """A place where one burst can run: a device and a scorer of its own."""
+    """A place where one burst can run: a device, a zygote and a scorer of its own."""
 
+    number: int
     device: str
+    zygote: Trusted | None = None
     scorer: Trusted | None = None
+    group: Group | None = None
+    starts: int = 0
 
 
 class LocalExecutor:
-    """Runs bursts on this machine: a zygote that forks them, and a scorer for each slot."""
+    """Runs bursts on this machine: for each slot a zygote that forks them, and a scorer."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._slots = [_Slot(device) for device in plan.devices]
+        self._slots = [_Slot(number, device) for number, device in enumerate(plan.devices)]
         self._free: asyncio.Queue[_Slot] = asyncio.Queue()
-        self._zygote: Trusted | None = None
-        self._zygote_lock = asyncio.Lock()
-        self._count = 0
 
     @property
     def slots(self) -> int:
@@ -163,13 +174,16 @@ class LocalExecutor:
         return len(self._slots) - self._free.qsize()
 
     async def start(self) -> None:
-        """Start the zygote and every scorer.
+        """Start the zygote and the scorer of every slot.
 
         Raises:
             EngineFault: one of them did not start.
         """
         self._plan.logs.mkdir(parents=True, exist_ok=True)
-        await asyncio.gather(self._ready_zygote(), *(self._ready_scorer(slot) for slot in self._slots))
+        await asyncio.gather(
+            *(self._ready_zygote(slot) for slot in self._slots),
+            *(self._ready_scorer(slot) for slot in self._slots),
+        )
         for slot in self._slots:
             self._free.put_nowait(slot)
 
@@ -182,33 +196,53 @@ class LocalExecutor:
                 if result is not None:
                     return result
             killed = Failure(FailureKind.KILLED, "a process that watches over the burst was lost, twice")
-            return Result(None, killed, 0.0, 0.0, 0, (), slot.device, 0)
+            return Result(None, killed, 0.0, 0.0, 0, (), slot.device, 0, self._plan.confinement.level.name)
         finally:
             self._free.put_nowait(slot)
 
     async def close(self) -> None:
-        """End the zygote with all its bursts, and the scorers."""
-        processes = [self._zygote, *(slot.scorer for slot in self._slots)]
-        self._zygote = None
-        for one in processes:
-            if one is not None:
-                await asyncio.to_thread(one.stop)
-        shutil.rmtree(self._plan.scratch, ignore_errors=True)
+        """End the zygotes with all their bursts, and the scorers."""
+        for slot in self._slots:
+            for one in (slot.zygote, slot.scorer):
+                if one is not None:
+                    await asyncio.to_thread(one.stop)
+            slot.zygote = slot.scorer = None
+            if slot.group is not None:
+                slot.group.remove()
+        await asyncio.to_thread(scratch.remove, self._plan.scratch)
 
-    async def _ready_zygote(self) -> Trusted:
-        """Return the zygote, started if need be."""
-        async with self._zygote_lock:
-            if self._zygote is not None and not self._zygote.alive():
-                self._zygote.kill()
-                self._zygote = None
-            if self._zygote is None:
-                plan = self._plan
-                plan.scratch.mkdir(parents=True, exist_ok=True)
-                arguments = [str(plan.train_file.resolve()), str(plan.scratch.resolve())]
-                zygote = Trusted("evolve.bursts.zygote", arguments, plan.logs / "zygote.log")
-                await zygote.ready()
-                self._zygote = zygote
-            return self._zygote
+    async def _ready_zygote(self, slot: _Slot) -> Trusted:
+        """Return the slot's zygote, started if need be."""
+        if slot.zygote is not None and not slot.zygote.alive():
+            slot.zygote.kill()
+            slot.zygote = None
+        if slot.zygote is None:
+            plan = self._plan
+            slot.starts += 1
+            folder = plan.scratch / f"{slot.number}-{slot.starts}"  # a killed one may still use the last
+            box = furnish(
+                plan.confinement.level, folder, plan.scratch_bytes, plan.hidden, slot.device != "cpu"
+            )
+            if not box.mounted:
+                folder.mkdir(parents=True)
+            arguments = [str(plan.train_file.resolve()), json.dumps(asdict(box))]
+            prefix = self._prefix(slot, box)
+            zygote = Trusted("evolve.bursts.zygote", arguments, plan.logs / "zygote.log", prefix)
+            await zygote.ready()
+            slot.zygote = zygote
+        return slot.zygote
+
+    def _prefix(self, slot: _Slot, box: Sandbox) -> list[str]:
+        """Return what a slot's zygote is started by: bubblewrap, in a cgroup of its own, or nothing."""
+        plan, confinement, prefix = self._plan, self._plan.confinement, []
+        if confinement.level >= Level.L3:
+            memory = plan.memory_bytes + plan.scratch_bytes + _ROOM
+            name = f"evolve-{os.getpid()}-{slot.number}"
+            slot.group = Group.create(Path(confinement.groups), name, memory, 2 * plan.processes)
+            prefix += slot.group.prefix()
+        if confinement.level >= Level.L2:
+            prefix += bubblewrap.prefix(confinement.bwrap, box, also=[str(plan.train_file.resolve())])
+        return prefix
 
     async def _ready_scorer(self, slot: _Slot) -> Trusted:
         """Return the slot's scorer, started if need be."""
@@ -224,34 +258,39 @@ class LocalExecutor:
 
     async def _once(self, slot: _Slot, job: Job, watch: Watch) -> Result | None:
         """Run one burst; None when a process of ours was lost under it."""
-        zygote, scorer = await self._ready_zygote(), await self._ready_scorer(slot)
-        self._count += 1
-        scratch = self._plan.scratch / f"{job.name}-{self._count}"
-        scratch.mkdir(parents=True)
-        (scratch / "train.py").write_text(job.source, encoding="utf-8")
+        zygote, scorer = await self._ready_zygote(slot), await self._ready_scorer(slot)
+        kills = slot.group.kills() if slot.group is not None else 0
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setblocking(False)
         clean = False
         try:
-            if not self._launch(zygote, scorer, theirs, self._order(slot, job, scratch), job):
+            if not self._launch(zygote, scorer, theirs, self._order(slot, job), job):
+                zygote.kill()  # one of the two is gone; which one is not worth finding out
                 return None
             started = time.monotonic()
-            async with asyncio.timeout(self._plan.deadline + _PATIENCE):
-                verdict, curve, pruned = await _follow(scorer, control, watch)
-            end = await _ended(control, by_itself=verdict is not None and verdict.gone and not pruned)
+            async with asyncio.timeout(self._plan.deadline + PATIENCE):
+                verdict, curve, pruned = await follow(scorer, control, watch)
+            said = await ended(control, by_itself=verdict is not None and verdict.gone and not pruned)
             clean = verdict is not None
-            if verdict is None or end is None:
+            if said is None and self._plan.confinement.level >= Level.L2:
+                zygote.kill()  # nothing in there can end a supervisor but the end of all
+            if verdict is None or said is None:
                 return None
-            return _result(verdict, End(**end), pruned, curve, slot.device, time.monotonic() - started)
+            end = End(**said)
+            if not end.clean:
+                zygote.kill()  # something would not end; from L2 on the kernel ends it with the zygote
+            if slot.group is not None and slot.group.kills() > kills:
+                end = replace(end, cause="memory")
+            seconds = time.monotonic() - started
+            return _result(verdict, end, pruned, curve, slot.device, seconds, self._plan.confinement.level)
         except TimeoutError:
-            zygote.kill()  # it or a process of its own stands still; the other bursts of its go on
+            zygote.kill()  # it or a process of its own stands still
             return None
         finally:
             control.close()
             if not clean and slot.scorer is not None:
                 slot.scorer.kill()  # it may be out of step with us
                 slot.scorer = None
-            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
     def _launch(
         self, zygote: Trusted, scorer: Trusted, theirs: socket.socket, order: Order, job: Job
@@ -260,8 +299,9 @@ class LocalExecutor:
         plan = self._plan
         asked, answers = socket.socketpair()
         log = plan.logs / f"{job.name}.out"
-        with theirs, asked, answers, log.open("ab") as output:
-            if not zygote.send(asdict(order), [answers.fileno(), theirs.fileno(), output.fileno()]):
+        with theirs, asked, answers, log.open("ab") as output, _in_memory(job.source) as source:
+            ends = [answers.fileno(), theirs.fileno(), output.fileno(), source.fileno()]
+            if not zygote.send(asdict(order), ends):
                 return False
             rules = Rules(
                 secret=int.from_bytes(os.urandom(8)),
@@ -274,12 +314,11 @@ class LocalExecutor:
             )
             return scorer.send(asdict(rules), [asked.fileno()])
 
-    def _order(self, slot: _Slot, job: Job, scratch: Path) -> Order:
+    def _order(self, slot: _Slot, job: Job) -> Order:
         """Say what the child is to do."""
         plan = self._plan
         return Order(
             burst=job.name,
-            scratch=str(scratch.resolve()),
             device=slot.device,
             seed=job.seed,
             seconds=plan.seconds,
@@ -291,43 +330,16 @@ class LocalExecutor:
             smoke=job.smoke,
             deadline=plan.deadline,
             memory_bytes=plan.memory_bytes,
+            processes=plan.processes,
         )
 
 
-async def _ended(control: socket.socket, by_itself: bool) -> dict[str, Any] | None:
-    """Have the supervisor end the burst, unless it is ending by itself; return what it says of the end."""
-    if by_itself:
-        with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(receive(control), timeout=2)
-    with contextlib.suppress(OSError):
-        control.send(b"end")
-    return await asyncio.wait_for(receive(control), timeout=_PATIENCE)
-
-
-async def _follow(
-    scorer: Trusted, control: socket.socket, watch: Watch
-) -> tuple[Verdict | None, tuple[tuple[float, float], ...], bool]:
-    """Take the scorer's messages until its verdict; return it with the curve and whether it was pruned."""
-    curve: list[tuple[float, float]] = []
-    pruned = False
-    while True:
-        message = await scorer.receive()
-        if message is None:
-            return None, (), False
-        if "trained" in message:
-            with contextlib.suppress(OSError):
-                control.send(TRAINED)
-            continue
-        if "report" not in message:
-            return Verdict(**message), tuple(curve), pruned
-        progress, loss = message["report"]
-        if loss is None or pruned:
-            continue
-        curve.append((progress, loss))
-        if watch(len(curve), progress, loss):
-            pruned = True
-            with contextlib.suppress(OSError):
-                control.send(b"end")
+def _in_memory(text: str) -> IO[bytes]:
+    """Return an open file that has no name, with a text in it."""
+    file = open(os.memfd_create("train.py"), "w+b")  # noqa: PTH123, SIM115
+    file.write(text.encode())
+    file.seek(0)
+    return file
 
 
 def _result(
@@ -337,30 +349,19 @@ def _result(
     curve: tuple[tuple[float, float], ...],
     device: str,
     seconds: float,
+    level: Level,
 ) -> Result:
     """Put together what the scorer and the supervisor found."""
-    failure = None if pruned else _failure(verdict, end)
+    failure = None if pruned else failure_of(verdict, end)
     score = None if pruned or failure is not None else verdict.score
     return Result(
-        score, failure, seconds, verdict.train_seconds, verdict.tokens, curve, device, end.peak_bytes
+        score=score,
+        failure=failure,
+        seconds=seconds,
+        train_seconds=verdict.train_seconds,
+        tokens=verdict.tokens,
+        curve=curve,
+        device=device,
+        peak_bytes=end.peak_bytes,
+        sandbox=level.name,
     )
-
-
-def _failure(verdict: Verdict, end: End) -> Failure | None:
-    """Name the failure, if it is one: the supervisor's word first, then the scorer's, then how it exited."""
-    if verdict.score is not None:
-        return None
-    if end.cause == "memory":
-        return Failure(FailureKind.MEMORY, f"used {end.peak_bytes / 2**20:.0f} MiB, more than a burst may")
-    if end.cause == "overrun":
-        return Failure(FailureKind.TIMEOUT, "train() ran past its budget of CPU time")
-    if end.cause == "deadline":
-        return Failure(FailureKind.TIMEOUT, f"still running after {end.seconds:.0f} s; ended")
-    if verdict.kind:
-        return Failure(FailureKind(verdict.kind), verdict.message, verdict.traceback)
-    if end.code is None:
-        return Failure(FailureKind.CONTRACT, "it closed its connection to the scorer, and ran on")
-    if end.code < 0:
-        name = signal.strsignal(-end.code) or "unknown"
-        return Failure(FailureKind.KILLED, f"the burst was killed by signal {-end.code} ({name})")
-    return Failure(FailureKind.EXCEPTION, f"the process exited with code {end.code} before it was scored")

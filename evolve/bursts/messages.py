@@ -14,7 +14,6 @@ class Order:
 
     Args:
         burst: name of the burst.
-        scratch: directory that the child works in; ``train.py`` lies there.
         device: ``cpu`` or ``cuda:N``.
         seed: seed of the burst.
         seconds: budget of ``train``: CPU time on a CPU, wall clock on a GPU.
@@ -26,10 +25,10 @@ class Order:
         smoke: one step is enough.
         deadline: seconds from fork after which the supervisor ends everything.
         memory_bytes: resident memory of the burst and its descendants past which it is ended.
+        processes: number of its processes past which it is ended.
     """
 
     burst: str
-    scratch: str
     device: str
     seed: int
     seconds: float
@@ -41,6 +40,7 @@ class Order:
     smoke: bool
     deadline: float
     memory_bytes: int
+    processes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,13 @@ class End:
     """How a burst's processes ended.
 
     Args:
-        cause: ``exit`` (by itself), ``overrun`` (of CPU time), ``deadline``, ``memory``, ``asked``
-            (by the engine) or ``orphaned``.
+        cause: ``exit`` (by itself), ``overrun`` (of CPU time), ``deadline``, ``memory``, ``scratch``,
+            ``processes``, ``asked`` (by the engine) or ``orphaned``.
         code: exit code of the child, negative for a signal; None when it was ended from here first.
         seconds: wall clock from fork to the end of the last descendant.
         peak_bytes: highest resident memory seen, descendants included.
         swept: descendants that had to be killed.
+        clean: whether none of them is left.
     """
 
     cause: str
@@ -101,3 +102,4 @@ class End:
     seconds: float
     peak_bytes: int
     swept: int
+    clean: bool

@@ -1,4 +1,4 @@
-"""The processes beside the engine that it trusts, zygote and scorers: started, talked to, ended."""
+"""The processes beside the engine that it trusts, zygotes and scorers: started, talked to, ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,15 @@ class Trusted:
         module: what runs, as ``python -m module CONTROL_FD ARGUMENTS``; it says one message when ready.
         arguments: its arguments.
         log: file that its outputs are appended to.
+        prefix: command that it is started by, if any; it must keep descriptors and die with us.
     """
 
-    def __init__(self, module: str, arguments: list[str], log: Path) -> None:
+    def __init__(self, module: str, arguments: list[str], log: Path, prefix: Sequence[str] = ()) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setblocking(False)
         with theirs, log.open("ab") as output:
             self._popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments],
+                [*prefix, sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -120,6 +121,7 @@ def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
     root = str(Path(__file__).parents[2])
     return kept | {
         "PYTHONPATH": root,
+        "USER": "burst",  # torch asks for a name, and a user need not have one
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",

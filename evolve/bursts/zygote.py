@@ -1,10 +1,11 @@
-"""The zygote: a process with torch already imported, forked once for each burst.
+"""The zygote of one slot: a process with torch already imported, forked once for each burst.
 
 Rules it lives by: one thread, so that a fork is safe; never a CUDA call; no key, no label, no validation
 byte in its memory. When the engine's end of the control socket closes, it ends every burst, empties the
-scratch folder and goes.
+scratch folder and goes. From L2 on it lives in namespaces of its own, as their process 1: one slot runs one
+burst at a time, so that no two bursts ever share them, and what a burst leaves is swept before the next.
 
-Run as ``python -m evolve.bursts.zygote CONTROL_FD TRAIN_FILE SCRATCH``.
+Run as ``python -m evolve.bursts.zygote CONTROL_FD TRAIN_FILE SANDBOX_JSON``.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ import contextlib
 import json
 import os
 import selectors
-import shutil
 import signal
 import socket
 import sys
+import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch._dynamo
 
-from evolve.bursts import process, supervisor
+from evolve.bursts import process, sandbox, scratch, supervisor
 from evolve.bursts.messages import Order
+from evolve.bursts.sandbox import Sandbox
+from evolve.bursts.slot import Ends, Slot
 
 _LARGEST = 1 << 16
 
@@ -32,11 +36,12 @@ _LARGEST = 1 << 16
 def main(arguments: list[str]) -> None:
     """Serve fork requests until the engine is gone."""
     control = socket.socket(fileno=int(arguments[0]))
-    train_file, scratch = Path(arguments[1]), Path(arguments[2])
+    train_file, box = Path(arguments[1]), Sandbox(**json.loads(arguments[2]))
     process.set_dumpable(False)
     process.become_subreaper()
     torch.set_num_threads(1)
     data = torch.from_numpy(np.memmap(train_file, dtype=np.uint8, mode="c"))
+    slot = Slot(data, box, sandbox.rules(box), scratch.opened(Path(box.scratch)))
     woken, wake = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(wake, False)
@@ -46,13 +51,16 @@ def main(arguments: list[str]) -> None:
     try:
         with contextlib.suppress(ConnectionError):  # the engine is gone: nothing will be served
             control.send(json.dumps({"ready": os.getpid()}).encode())
-            _serve(control, woken, data)
+            _serve(control, woken, slot)
     finally:
         process.end_descendants()
-    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.empty(slot.scratch)
+    for folder in (Path(box.scratch), Path(box.scratch).parent):
+        with contextlib.suppress(OSError):  # another slot's is still in it
+            folder.rmdir()
 
 
-def _serve(control: socket.socket, woken: int, data: torch.Tensor) -> None:
+def _serve(control: socket.socket, woken: int, slot: Slot) -> None:
     """Fork a supervisor for each request; reap those that ended, and what they left behind."""
     supervisors: set[int] = set()
     with selectors.DefaultSelector() as selector:
@@ -64,12 +72,13 @@ def _serve(control: socket.socket, woken: int, data: torch.Tensor) -> None:
                 os.read(woken, 4096)
                 _reap(supervisors)
             if control.fileno() in ready:
-                message, descriptors, _, _ = socket.recv_fds(control, _LARGEST, 3)
+                message, descriptors, _, _ = socket.recv_fds(control, _LARGEST, len(fields(Ends)))
                 if not message:
                     return
                 order = Order(**json.loads(message))
+                _await_end(supervisors)
                 try:
-                    supervisors.add(_fork(order, descriptors, control, data))
+                    supervisors.add(_fork(order, descriptors, control, slot))
                 except OSError as error:  # no process to be had; the engine sees its streams close
                     print(f"burst {order.burst}: {error}", file=sys.stderr, flush=True)
                 finally:
@@ -77,7 +86,7 @@ def _serve(control: socket.socket, woken: int, data: torch.Tensor) -> None:
                         os.close(number)
 
 
-def _fork(order: Order, descriptors: list[int], control: socket.socket, data: torch.Tensor) -> int:
+def _fork(order: Order, descriptors: list[int], control: socket.socket, slot: Slot) -> int:
     """Fork the supervisor of one burst and return its process id."""
     pid = os.fork()
     if pid == 0:
@@ -85,11 +94,21 @@ def _fork(order: Order, descriptors: list[int], control: socket.socket, data: to
             signal.set_wakeup_fd(-1)
             supervisor.reset_signals()
             control.close()
-            answers, to_engine = (socket.socket(fileno=number) for number in descriptors[:2])
-            supervisor.run(order, data, answers, to_engine, descriptors[2])
+            supervisor.run(order, slot, Ends.of(descriptors))
         finally:
             process.leave(1)
     return pid
+
+
+def _await_end(supervisors: set[int], patience: float = 10.0) -> None:
+    """Wait until the last burst is over: the engine may have let go of it before it was swept."""
+    give_up = time.monotonic() + patience
+    while supervisors and time.monotonic() < give_up:
+        _reap(supervisors)
+        time.sleep(0.001)
+    for pid in supervisors:
+        for one in (pid, *process.descendants(pid)):
+            process.kill(one)
 
 
 def _reap(supervisors: set[int]) -> None:

@@ -155,6 +155,12 @@ def _files(root: Path) -> list[Path]:
     return sorted(found)
 
 
+def library_files(documents: Iterable[bytes]) -> list[Path]:
+    """Return the files of the running Python's standard library that hold one of these documents."""
+    wanted = set(documents)
+    return [path for path in _sources(Path(sysconfig.get_path("stdlib"))) if path.read_bytes() in wanted]
+
+
 def _sources(root: Path) -> list[Path]:
     """Return the standard library's own modules: no tests, nothing installed beside it."""
     paths = (path for path in _files(root) if path.suffix == ".py")

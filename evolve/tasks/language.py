@@ -12,7 +12,7 @@ from numpy.random import Generator, default_rng
 
 from evolve.tasks import corpus
 from evolve.tasks.corpus import DataError, Split
-from evolve.tasks.scoring import bits_per_byte
+from evolve.tasks.scoring import Held, bits_per_byte, cuts
 from evolve.tasks.task import Ask, Bytes, Tokens, Unseen
 from population.variant import Direction
 
@@ -26,6 +26,7 @@ The contract of train.py: one self-contained Python file (torch, numpy, the stan
 The module returned maps int64 tokens (B, T) to logits (B, T, {vocab_size}), for any T up to {context}. Logits
 at position t may depend on tokens 0..t of the same row only, and the same tokens must always get the same
 answer. It is called in eval mode, without gradients, on burst.device, with batches of 1 to 16 rows.
+It runs confined: one thread or one GPU, no network, no files but Python's own and an empty working directory.
 
 `burst` gives
 - burst.batch(rows) -> (inputs, targets), int64 (rows, {context}) on burst.device: random windows of the train
@@ -160,18 +161,40 @@ class LanguageTask:
             raise ValueError(f"this task holds the {self.split} split, not train")
         return self.text
 
+    def held_out(self) -> tuple[Path, ...]:
+        """Return the user's text, or those files of Python's library that are not in the train split."""
+        if self.settings.data is not None:
+            return (Path(self.settings.data),)
+        parts = corpus.split(corpus.read(None), least=self.settings.context + 1)
+        return tuple(corpus.library_files(parts.documents["validation"] + parts.documents["test"]))
+
     def windows(self) -> Tokens:
         """Return the windows that are scored, int64 (windows, context + 1): the same for every variant.
 
         Their places are drawn from the content hash; they overlap only where the text is too short.
         """
+        return self._at(self._starts()[0])
+
+    def held(self) -> Held:
+        """Return all that scores are read from, the same for every variant."""
+        starts, spare = self._starts()
+        rng = default_rng([int(self.digest, 16), 1])
+        drawn = cuts(len(starts), self.settings.context, rng)
+        return Held(self._at(starts), self._at(spare), self.text, drawn)
+
+    def _starts(self) -> tuple[Tokens, Tokens]:
+        """Return where the scored windows begin, and where others do that share no byte with them."""
         length, count = self.settings.context + 1, self.settings.windows
         rng = default_rng(int(self.digest, 16))
         if (slots := len(self.text) // length) >= count:
-            starts = np.sort(rng.choice(slots, size=count, replace=False)) * length
-        else:
-            starts = np.sort(rng.integers(len(self.text) - length + 1, size=count))
-        chosen: Bytes = self.text[starts[:, None] + np.arange(length)]
+            chosen = rng.choice(slots, size=count, replace=False)
+            spare = np.setdiff1d(np.arange(slots), chosen)
+            return np.sort(chosen) * length, spare * length
+        return np.sort(rng.integers(len(self.text) - length + 1, size=count)), np.empty(0, dtype=np.int64)
+
+    def _at(self, starts: Tokens) -> Tokens:
+        """Return the windows that begin there."""
+        chosen: Bytes = self.text[starts[:, None] + np.arange(self.settings.context + 1)]
         return chosen.astype(np.int64)
 
     def smaller(self) -> LanguageTask:
@@ -186,4 +209,4 @@ class LanguageTask:
         """
         if self.split == "train":
             raise ValueError("this task holds the train split, which no variant is scored on")
-        return bits_per_byte(ask, self.windows(), self.text, self.vocab_size, rng)
+        return bits_per_byte(ask, self.held(), self.vocab_size, rng)

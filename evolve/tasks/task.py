@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -79,6 +80,9 @@ class Task(Protocol):
 
     def train_bytes(self) -> Bytes:
         """Return the train split, uint8 (N,): all that a variant may see; in the engine process only."""
+
+    def held_out(self) -> tuple[Path, ...]:
+        """Return the files and folders here that hold what scores are read from; in the engine only."""
 
     def smaller(self) -> Task:
         """Return the same task with just enough to score that all checks are made (for smoke bursts)."""

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from evolve import doctor
+from evolve.bursts.sandbox import Confinement, Level
 from evolve.doctor import GIB, Verdict, examine, exit_code
 from operators.models import Choice
 
@@ -19,7 +20,7 @@ def no_llm(_: Mapping[str, str]) -> Choice:
 
 
 def looked_at(versions: Mapping[str, str], tmp_path: Path) -> list[doctor.Finding]:
-    return examine(tmp_path, {}, versions.get, no_llm)
+    return examine(tmp_path, {}, versions.get, no_llm, lambda: Confinement(Level.L2))
 
 
 def test_every_part_of_the_machine_is_looked_at(tmp_path: Path) -> None:
@@ -28,6 +29,7 @@ def test_every_part_of_the_machine_is_looked_at(tmp_path: Path) -> None:
         *(
             "python",
             "kernel",
+            "sandbox",
             "cores",
             "memory",
             "disk",
@@ -81,6 +83,19 @@ def test_other_systems_and_old_kernels_are_bad() -> None:
     assert doctor.kernel("Darwin", "24.0", sweeping=False).verdict is Verdict.BAD
     assert doctor.kernel("Linux", "5.2", sweeping=False).verdict is Verdict.BAD
     assert doctor.kernel("Linux", "6.1", sweeping=True).verdict is Verdict.OK
+
+
+def test_bursts_without_confinement_are_a_warning_that_says_what_is_missing() -> None:
+    finding = doctor.sandbox(Confinement(Level.L0, missing="L1 needs Landlock"), abi=0)
+    assert (finding.verdict, finding.advice) == (Verdict.WARN, "L1 needs Landlock")
+
+
+def test_a_level_that_could_be_raised_is_well_and_says_by_what() -> None:
+    finding = doctor.sandbox(Confinement(Level.L1, missing="L2 needs bubblewrap"), abi=5)
+    assert finding.verdict is Verdict.OK
+    assert "bubblewrap" in finding.advice
+    assert "Linux 6.12" in finding.advice
+    assert doctor.sandbox(Confinement(Level.L3), abi=7).advice == ""
 
 
 def test_gpus_are_counted_by_their_devices(tmp_path: Path) -> None:

@@ -9,18 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
+from evolve.bursts import probing
 from evolve.bursts.executor import Job, LocalExecutor, Plan
 from evolve.tasks.language import LanguageSettings, LanguageTask
 
 SLOTS = 3
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "\n", "and\n\n"]
 LONG = "import time\n\ndef train(burst):\n    burst.report(1.0)\n    time.sleep(60)\n"
 
 
-def plan_in(folder: Path) -> Plan:
-    """Lay a small text down and say how bursts on it are run."""
-    words = np.random.default_rng(0).choice(["the", "cat", "sat", "on", "a", "mat", "\n", "and\n\n"], 40_000)
-    (folder / "text.txt").write_text(" ".join(words))
-    task = LanguageTask.load(LanguageSettings(str(folder / "text.txt"), context=64, windows=16))
+def plan_in(folder: Path, level: str = "auto", windows: int = 16, words: int = 40_000) -> Plan:
+    """Lay a small text down and say how bursts on it are run, confined at a level."""
+    drawn = np.random.default_rng(0).choice(WORDS, words)
+    (folder / "text.txt").write_text(" ".join(drawn))
+    task = LanguageTask.load(LanguageSettings(str(folder / "text.txt"), context=64, windows=windows))
     (folder / "train.bin").write_bytes(task.train_bytes().tobytes())
     return Plan(
         task=task.to_spec(),
@@ -34,6 +36,8 @@ def plan_in(folder: Path) -> Plan:
         context=64,
         vocab_size=task.vocab_size,
         memory_bytes=500 << 20,
+        confinement=probing.attain(level),
+        hidden=task.held_out(),
     )
 
 

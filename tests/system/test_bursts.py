@@ -1,4 +1,7 @@
-"""Real bursts of honest and hostile variants: each gets its score or its failure, and nothing is left."""
+"""Real bursts of good and broken variants: each gets its score or its failure, and nothing is left.
+
+Those that mean harm are in ``test_attacks``. Bursts are confined at the highest level of this machine.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,22 @@ import resource
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from evolve.bursts import process
-from evolve.bursts.executor import Job, LocalExecutor, Plan, Result, Watch
+from evolve.bursts.executor import Job, LocalExecutor, Result
+from evolve.bursts.sandbox import Level
 from evolve.errors import EngineFault
 from population.variant import FailureKind
+from tests.system.bench import Bench, benched, gone, never, trusted, until
 from tests.system.engine import SLOTS, plan_in
 
 pytestmark = pytest.mark.system
 
 HERE = Path(__file__).parent
-SECRET = "sk-not-for-variants"
 UNPARSABLE = "def train(burst):\n    return (\n"
 ALL = sorted(path.stem for path in (HERE / "variants").glob("*.py"))
 
@@ -42,45 +44,10 @@ def here(name: str, mark: str = "# here") -> str:
     return f'File "train.py", line {number},'
 
 
-def never(*_: object) -> bool:
-    return False
-
-
-@dataclass
-class Bench:
-    """An executor that lives as long as this module's tests."""
-
-    plan: Plan
-    executor: LocalExecutor
-    runner: asyncio.Runner
-
-    def run(
-        self, *jobs: Job, watch: Watch = never, meanwhile: Callable[[], object] | None = None
-    ) -> list[Result]:
-        async def together() -> list[Result]:
-            bursts = asyncio.gather(*(self.executor.run(job, watch) for job in jobs))
-            if meanwhile is not None:
-                await asyncio.to_thread(meanwhile)
-            return await bursts
-
-        return self.runner.run(together())
-
-    def log(self, name: str) -> str:
-        return (self.plan.logs / f"{name}.out").read_text(errors="replace")
-
-
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    plan = plan_in(tmp_path_factory.mktemp("bursts"))
-    os.environ["OPENAI_API_KEY"] = SECRET
-    with asyncio.Runner() as runner:
-        executor = LocalExecutor(plan)
-        runner.run(executor.start())
-        yield Bench(plan, executor, runner)
-        runner.run(executor.close())
-    del os.environ["OPENAI_API_KEY"]
-    assert trusted("evolve.bursts") == []
-    assert not plan.scratch.exists()
+    with benched(plan_in(tmp_path_factory.mktemp("bursts"))) as bench:
+        yield bench
 
 
 @pytest.fixture(scope="module")
@@ -88,36 +55,6 @@ def results(bench: Bench) -> dict[str, Result]:
     """Run every variant once, as many at a time as there are slots."""
     names = [*ALL, "unparsable"]
     return dict(zip(names, bench.run(*(Job(name, source(name), seed=1) for name in names)), strict=True))
-
-
-def trusted(module: str) -> list[int]:
-    """Return the processes that the executor has started to run a module of ours."""
-    started = process.children(os.getpid())
-    return [pid for pid in started if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
-def gone(pids: list[int], within: float) -> bool:
-    """Wait until none of these processes runs (one that nobody has reaped does not)."""
-    give_up = time.monotonic() + within
-    while any(map(runs, pids)):
-        if time.monotonic() > give_up:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def until(condition: Callable[[], object], within: float = 20.0) -> None:
-    give_up = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < give_up, "it never came"
-        time.sleep(0.01)
 
 
 def test_an_honest_variant_gets_a_score_and_a_curve(results: dict[str, Result], bench: Bench) -> None:
@@ -140,35 +77,21 @@ def test_an_honest_variant_gets_a_score_and_a_curve(results: dict[str, Result], 
         ("unparsable", FailureKind.SYNTAX, r"line 2: '\(' was never closed"),
         ("no_train", FailureKind.CONTRACT, r"train.py defines no function train\(burst\)"),
         ("wrong_return", FailureKind.CONTRACT, r"train\(burst\) must return a torch.nn.Module, got dict"),
-        ("wrong_shape", FailureKind.CONTRACT, r"logits of shape \(4, 64, 256\), got \(4, 64, 257\)"),
+        ("wrong_shape", FailureKind.CONTRACT, r"logits of shape \(2, \d+, 256\), got \(2, \d+, 257\)"),
         ("raises_on_import", FailureKind.EXCEPTION, r"RuntimeError: shape '\[2, 2\]' is invalid"),
         (
             "raises_in_train",
             FailureKind.EXCEPTION,
             r"RuntimeError: mat1 and mat2 shapes cannot be",
         ),
-        ("raises_in_scoring", FailureKind.EXCEPTION, r"RuntimeError: no answer for \(64,\)"),
+        ("raises_in_scoring", FailureKind.EXCEPTION, r"RuntimeError: no answer for \(\d+,\)"),
         ("raises_unprintable", FailureKind.EXCEPTION, r"Grim: <exception str\(\) failed>"),
         ("odd_annotation", FailureKind.EXCEPTION, r"NameError: name 'Missing' is not defined"),
         ("exits", FailureKind.EXCEPTION, r"SystemExit: 3"),
-        ("exits_at_once", FailureKind.EXCEPTION, r"exited with code 0 before it was scored"),
         ("kills_itself", FailureKind.KILLED, r"killed by signal 9 \(Killed\)"),
-        ("kills_supervisor", FailureKind.KILLED, r"a process that watches over the burst was lost"),
-        ("stops_supervisor", FailureKind.KILLED, r"a process that watches over the burst was lost"),
-        ("stops_itself", FailureKind.TIMEOUT, r"ran past its budget of 1 s"),
-        ("endless", FailureKind.TIMEOUT, r"ran past its budget of CPU time"),
         ("oversleeps", FailureKind.TIMEOUT, r"ran past its budget of 1 s"),
         ("hangs_in_import", FailureKind.TIMEOUT, r"ran past its budget of 1 s"),
-        ("eats_memory", FailureKind.MEMORY, r"used \d+ MiB, more than a burst may"),
-        ("hides_memory", FailureKind.MEMORY, r"used \d+ MiB, more than a burst may"),
         ("raises_memory", FailureKind.MEMORY, r"can't allocate memory"),
-        ("nonfinite", FailureKind.NONFINITE, r"NaN or infinity"),
-        ("peeks", FailureKind.NONCAUSAL, r"predictions change when later bytes are there"),
-        ("remembers", FailureKind.STATEFUL, r"answers the same tokens differently the second time"),
-        ("garbage", FailureKind.CONTRACT, r"bytes that are not a frame"),
-        ("huge_frame", FailureKind.CONTRACT, r"a frame of 4294967295 bytes where at most \d+ fit"),
-        ("early_answer", FailureKind.CONTRACT, r"a frame of kind ANSWER while training"),
-        ("hangs_up", FailureKind.CONTRACT, r"closed its connection to the scorer"),
     ],
 )
 def test_a_failure_has_its_kind_and_says_why(
@@ -203,12 +126,8 @@ def test_a_traceback_is_in_the_log_too(results: dict[str, Result], bench: Bench)
     assert failure.traceback in bench.log("raises_in_train")
 
 
-def test_a_busy_burst_is_ended_by_the_cpu_time_it_took(results: dict[str, Result], bench: Bench) -> None:
-    assert bench.plan.seconds < results["endless"].seconds < bench.plan.patience
-
-
 def test_an_idle_burst_is_ended_by_the_wall_clock(results: dict[str, Result], bench: Bench) -> None:
-    for name in ("oversleeps", "stops_itself", "hangs_in_import"):
+    for name in ("oversleeps", "hangs_in_import"):
         assert bench.plan.patience < results[name].seconds < bench.plan.patience + 3.0, name
 
 
@@ -217,69 +136,21 @@ def test_what_a_burst_prints_is_kept_to_the_last_line(results: dict[str, Result]
     assert bench.log("honest") == "first step\n"
 
 
-def test_a_hundred_megabytes_of_prints_leave_a_megabyte_of_head_and_tail(
-    results: dict[str, Result], bench: Bench
-) -> None:
-    assert results["chatty"].score is not None
-    log = bench.log("chatty")
-    assert log.startswith("the first line\n")
-    assert log.endswith("the last line\n")
-    assert re.search(r"\.\.\. \d+ bytes left out \.\.\.", log)
-    assert 1 << 20 <= len(log) <= (1 << 20) + 100
-
-
-@pytest.mark.parametrize("name", ["mute", "daemon", "floods", "environment"])
-def test_what_harms_nobody_is_still_scored(name: str, results: dict[str, Result]) -> None:
-    assert results[name].failure is None
-    assert results[name].score is not None
-
-
-def test_a_flood_of_reports_is_thinned_and_holds_only_progress(results: dict[str, Result]) -> None:
-    curve = results["floods"].curve
-    assert 0 < len(curve) <= 200
-    assert all(0.0 <= progress <= 1.0 for progress, _ in curve)
-
-
-def test_a_daemon_in_a_session_of_its_own_is_ended(results: dict[str, Result], bench: Bench) -> None:
-    assert results["daemon"].score is not None
-    found = re.search(r"daemon (\d+)", bench.log("daemon"))
-    assert found is not None
-    assert not runs(int(found[1]))
-
-
-def test_no_secret_is_in_the_environment_of_a_burst_or_of_those_above_it(
-    results: dict[str, Result], bench: Bench
-) -> None:
-    assert results["environment"].score is not None
-    seen = bench.log("environment")
-    assert "OMP_NUM_THREADS" in seen
-    assert "API_KEY" not in seen
-    assert SECRET not in seen
-
-
-def test_only_root_reads_the_environment_of_those_above_a_burst(
-    results: dict[str, Result], bench: Bench
-) -> None:
-    assert results["environment"].score is not None
-    assert bench.log("environment").count("is closed") == (0 if os.geteuid() == 0 else 2)
-
-
-def test_a_burst_holds_no_descriptor_but_its_own(results: dict[str, Result], bench: Bench) -> None:
-    assert results["environment"].score is not None
-    assert "descriptors 5\n" in bench.log("environment")  # 0 to 2, the way to the scorer, the folder listed
-
-
 def test_nothing_is_left_of_any_burst(results: dict[str, Result], bench: Bench) -> None:
     assert len(results) == len(ALL) + 1
-    (zygote,) = trusted("evolve.bursts.zygote")
-    until(lambda: process.descendants(zygote) == [], within=2.0)
-    assert list(bench.plan.scratch.iterdir()) == []
-    assert len(trusted("evolve.bursts")) == 1 + SLOTS
+    until(lambda: all(process.descendants(zygote) == [] for zygote in bench.zygotes()), within=2.0)
+    assert [path for folder in bench.plan.scratch.glob("*") for path in folder.iterdir()] == []
+    assert len(trusted("evolve.bursts")) == 2 * SLOTS
 
 
-def test_the_zygote_has_one_thread(results: dict[str, Result]) -> None:
-    (zygote,) = trusted("evolve.bursts.zygote")
-    assert len(list(Path(f"/proc/{zygote}/task").iterdir())) == 1
+def test_a_zygote_has_one_thread(results: dict[str, Result], bench: Bench) -> None:
+    assert len(bench.zygotes()) == SLOTS
+    for zygote in bench.zygotes():
+        assert len(list(Path(f"/proc/{zygote}/task").iterdir())) == 1
+
+
+def test_a_result_says_what_the_burst_was_confined_by(results: dict[str, Result], bench: Bench) -> None:
+    assert {result.sandbox for result in results.values()} == {bench.level.name}
 
 
 def test_the_same_source_seed_and_tokens_give_the_same_score(bench: Bench) -> None:
@@ -306,19 +177,21 @@ def test_a_pruned_burst_has_neither_a_score_nor_a_failure(bench: Bench) -> None:
     assert result.seconds < 1.2
 
 
-def test_a_burst_outlives_the_zygote_that_began_it_and_the_next_one_has_another(bench: Bench) -> None:
-    (zygote,) = trusted("evolve.bursts.zygote")
+def test_a_burst_outlives_its_zygote_or_is_repeated_and_the_next_one_has_another(bench: Bench) -> None:
+    killed = []
 
     def kill_zygote() -> None:
-        until(lambda: len(process.descendants(zygote)) == 2)
-        os.kill(zygote, signal.SIGKILL)
+        until(bench.busy)
+        killed.extend(bench.busy())
+        os.kill(killed[0], signal.SIGKILL)
 
-    (result,) = bench.run(Job("outlives", source("slow"), seed=1), meanwhile=kill_zygote)
+    (result,) = bench.run(Job("orphan", source("slow"), seed=1), meanwhile=kill_zygote)
     assert result.score is not None
-    assert bench.log("outlives") == "begun\n"
-    (result,) = bench.run(Job("after", source("honest"), seed=1))
-    assert result.score is not None
-    assert trusted("evolve.bursts.zygote") != [zygote]
+    assert bench.log("orphan") == "begun\n"  # from L2 on the first one's log went with its namespaces
+    after = bench.run(*(Job(f"after-{n}", source("honest"), seed=1) for n in range(SLOTS)))
+    assert all(result.score is not None for result in after)
+    assert len(bench.zygotes()) == SLOTS
+    assert killed[0] not in bench.zygotes()
 
 
 def test_a_burst_that_lost_its_scorer_is_repeated_once(bench: Bench) -> None:
@@ -339,32 +212,35 @@ def test_a_burst_that_lost_its_scorer_is_repeated_once(bench: Bench) -> None:
 def test_a_cancelled_burst_is_ended(bench: Bench) -> None:
     async def cancel() -> None:
         task = asyncio.ensure_future(bench.executor.run(Job("cancelled", source("slow"), seed=1), never))
-        await asyncio.to_thread(until, lambda: len(process.descendants(zygote)) == 2)
+        await asyncio.to_thread(until, bench.busy)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     bench.run(Job("before", source("honest"), seed=1))
-    (zygote,) = trusted("evolve.bursts.zygote")
     bench.runner.run(cancel())
-    until(lambda: process.descendants(zygote) == [], within=1.0)
+    until(lambda: all(process.descendants(zygote) == [] for zygote in bench.zygotes()), within=1.0)
     (result,) = bench.run(Job("next", source("honest"), seed=1))
     assert result.score is not None
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may always have another process")
 def test_a_zygote_that_can_have_no_process_goes_on_when_it_can(bench: Bench) -> None:
-    (zygote,) = trusted("evolve.bursts.zygote")
-    soft, hard = resource.prlimit(
-        zygote, resource.RLIMIT_NPROC, (1, resource.getrlimit(resource.RLIMIT_NPROC)[1])
-    )
+    zygotes = bench.zygotes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    for zygote in zygotes:
+        resource.prlimit(zygote, resource.RLIMIT_NPROC, (1, hard))
     (result,) = bench.run(Job("starved", source("honest"), seed=1))
+    if bench.level >= Level.L2:
+        assert result.score is not None  # its zygote was given up with its namespaces; the next has no limit
+        return
     assert result.failure is not None
     assert result.failure.kind is FailureKind.KILLED
-    resource.prlimit(zygote, resource.RLIMIT_NPROC, (soft, hard))
+    for zygote in zygotes:
+        resource.prlimit(zygote, resource.RLIMIT_NPROC, (soft, hard))
     (result,) = bench.run(Job("fed", source("honest"), seed=1))
     assert result.score is not None
-    assert trusted("evolve.bursts.zygote") == [zygote]
+    assert bench.zygotes() == zygotes
 
 
 def test_when_the_engine_is_killed_everything_goes_with_it(tmp_path: Path) -> None:
@@ -378,7 +254,7 @@ def test_when_the_engine_is_killed_everything_goes_with_it(tmp_path: Path) -> No
         assert engine.stdout is not None
         assert [engine.stdout.readline() for _ in range(SLOTS)] == ["begun\n"] * SLOTS
         started = process.descendants(engine.pid)
-        assert len(started) >= 1 + SLOTS + 2 * SLOTS  # zygote, scorers, supervisors and children
+        assert len(started) >= 4 * SLOTS  # zygotes, scorers, supervisors and children
         engine.send_signal(signal.SIGKILL)
         assert gone(started, within=5.0)
         assert not (tmp_path / "scratch").exists()

@@ -114,3 +114,30 @@ def test_a_gpu_gets_longer_windows_and_more_bytes_to_score(folder):
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(DataError, match="must be at least"):
         LanguageSettings(**wrong)
+
+
+def test_what_is_held_out_of_a_users_text_is_the_text(settings):
+    assert LanguageTask.load(settings).held_out() == (Path(settings.data),)
+
+
+def test_what_is_held_out_of_pythons_library_are_the_files_that_are_not_trained_on():
+    task = LanguageTask.load(LanguageSettings())
+    train = task.train_bytes().tobytes()
+    held_out = task.held_out()
+    assert len(held_out) > 20
+    assert not [path for path in held_out if path.read_bytes() + b"\0" in train]
+    assert sum(path.stat().st_size for path in held_out) > 0.08 * len(train)
+
+
+def test_text_to_spare_shares_no_byte_with_what_is_scored(settings):
+    held = LanguageTask.load(settings, "validation").held()
+    length = held.windows.shape[1]
+    assert held.spare.shape[1] == length
+    assert len(held.windows) + len(held.spare) <= len(held.text) // length
+    scored = {row.tobytes() for row in held.windows}
+    assert not [row for row in held.spare if row.tobytes() in scored]
+
+
+def test_the_prefixes_that_are_scored_are_the_same_for_every_process(settings):
+    one, other = (LanguageTask.load(settings, "validation").held() for _ in range(2))
+    assert [(cut.length, *cut.rows) for cut in one.cuts] == [(cut.length, *cut.rows) for cut in other.cuts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evolve.tasks.scoring import bits_per_byte
+from evolve.tasks.scoring import SHARE, Held, bits_per_byte, cuts
 from evolve.tasks.task import Ask, Unfit
 from population.variant import FailureKind
 
@@ -39,6 +39,13 @@ def windows(text) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
+def held(windows, text) -> Held:
+    starts = np.arange(WINDOWS, len(text) // (CONTEXT + 1)) * (CONTEXT + 1)
+    spare = text[starts[:, None] + np.arange(CONTEXT + 1)].astype(np.int64)
+    return Held(windows, spare, text, cuts(WINDOWS, CONTEXT, np.random.default_rng(2)))
+
+
+@pytest.fixture(scope="module")
 def bigram(chances) -> Ask:
     """An honest model: the chain itself."""
     logits = np.log(chances).astype(np.float32)
@@ -46,8 +53,8 @@ def bigram(chances) -> Ask:
 
 
 @pytest.fixture
-def score(windows, text):
-    return lambda ask, seed=0: bits_per_byte(ask, windows, text, VOCAB, np.random.default_rng(seed))
+def score(held):
+    return lambda ask, seed=0: bits_per_byte(ask, held, VOCAB, np.random.default_rng(seed))
 
 
 @pytest.fixture
@@ -74,9 +81,10 @@ def lifted(logits: np.ndarray, tokens: np.ndarray, by: float) -> np.ndarray:
     return made
 
 
-def test_an_honest_model_gets_its_exact_bits_per_byte(score, bigram, chances, windows):
-    exact = -np.log2(chances[windows[:, :-1], windows[:, 1:]]).mean()
-    assert score(bigram) == pytest.approx(exact, rel=1e-6)
+def test_an_honest_model_gets_its_exact_bits_per_byte(score, bigram, chances, held):
+    exact = -np.log2(chances[held.windows[:, :-1], held.windows[:, 1:]])
+    cut = np.concatenate([exact[one.rows, one.length - 1] for one in held.cuts])
+    assert score(bigram) == pytest.approx((1 - SHARE) * exact.mean() + SHARE * cut.mean(), rel=1e-6)
 
 
 def test_a_uniform_model_scores_eight_bits(score):
@@ -258,29 +266,77 @@ def test_the_last_byte_of_a_scored_window_is_never_sent(score, windows, bigram):
     assert longest == windows.shape[1] - 1
 
 
-def test_each_scored_window_is_asked_once_before_anything_is_asked_again(windows, text, bigram):
-    asked: list[bytes] = []
+def watched(ask: Ask) -> tuple[Ask, list[np.ndarray]]:
+    """Return a model that is asked, and what it will have been asked."""
+    asked: list[np.ndarray] = []
 
     def watching(tokens):
-        asked.extend(row.tobytes() for row in tokens)
-        return bigram(tokens)
+        asked.append(tokens.copy())
+        return ask(tokens)
 
-    bits_per_byte(watching, windows, text, VOCAB, np.random.default_rng(0))
-    first = asked[: len(windows) + 16]
+    return watching, asked
+
+
+def test_each_scored_window_is_asked_once_before_anything_is_asked_again(score, held, bigram):
+    ask, asked = watched(bigram)
+    score(ask)
+    whole = [row.tobytes() for tokens in asked[len(held.cuts) :] for row in tokens]
+    first = whole[: len(held.windows) + 16]
     assert len(set(first)) == len(first)
-    assert {row[:-1].tobytes() for row in windows} <= set(first)
+    assert {row[:-1].tobytes() for row in held.windows} <= set(first)
 
 
-def test_the_checks_cost_less_than_thirty_percent_of_plain_scoring_of_128_windows(text, bigram):
+def test_prefixes_are_asked_before_more_of_their_text_is_shown_and_are_the_same_each_time(
+    score, held, bigram
+):
+    for seed in range(3):
+        ask, asked = watched(bigram)
+        score(ask, seed)
+        for cut, tokens in zip(held.cuts, asked, strict=False):
+            assert tokens.tobytes() == held.windows[cut.rows, : cut.length].tobytes()
+        assert all(tokens.shape[1] == CONTEXT for tokens in asked[len(held.cuts) :][:4])
+
+
+def test_all_checks_cost_less_than_forty_percent_of_plain_scoring_of_128_windows(text, bigram):
     many = text[np.arange(128)[:, None] * 100 + np.arange(65)].astype(np.int64)
-    sent = 0
+    sent = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        ask, asked = watched(bigram)
+        bits_per_byte(ask, Held(many, many[:0], text, cuts(128, 64, rng)), VOCAB, rng)
+        sent.append(sum(tokens.size for tokens in asked))
+    assert np.mean(sent) < 1.36 * 128 * 64
+    assert max(sent) < 1.4 * 128 * 64
 
-    def counting(tokens):
-        nonlocal sent
-        sent += tokens.size
-        return bigram(tokens)
 
-    for seed in range(10):
-        sent = 0
-        bits_per_byte(counting, many, text, VOCAB, np.random.default_rng(seed))
-        assert sent < 1.3 * 128 * 64
+class Knowing(Memory):
+    """Peeks and remembers, and knows by a miracle which windows are stitched: there it is honest."""
+
+    def __init__(self, honest: Ask, by: float, windows: np.ndarray) -> None:
+        super().__init__(honest, by)
+        self.natural = {row[:-1].tobytes() for row in windows}
+
+    def __call__(self, tokens: np.ndarray) -> np.ndarray:
+        peeked = super().__call__(tokens) if tokens.shape[1] == CONTEXT else self.honest(tokens)
+        honest = self.honest(tokens)
+        for row, line in enumerate(tokens):
+            if line.tobytes() not in self.natural:
+                peeked[row] = honest[row]
+            if len(line) < CONTEXT:
+                for at in range(len(line)):
+                    self.said.setdefault(line[: at + 1].tobytes(), honest[row, at].copy())
+        return peeked
+
+
+def test_a_model_that_tells_every_trap_from_a_window_is_betrayed_by_what_it_cannot_see(
+    refused, score, bigram, held
+):
+    assert refused(lambda: Knowing(bigram, 50.0, held.windows), range(10)) == {FailureKind.NONCAUSAL}
+    with pytest.raises(Unfit, match=r"bits a byte where it can see what follows \(\d+\.\d standard errors\)"):
+        score(Knowing(bigram, 50.0, held.windows))
+
+
+def test_without_text_to_spare_there_is_no_second_look(score, bigram, held):
+    short = Held(held.windows, held.spare[:20], held.text, held.cuts)
+    model = Knowing(bigram, 50.0, held.windows)
+    assert bits_per_byte(model, short, VOCAB, np.random.default_rng(0)) < score(bigram) - 0.7
