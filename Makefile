@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-RUN_FLAGS ?= --hours 0.1 --burst 15 --seed 1
+RUN_FLAGS ?= --hours 0.12 --burst 8 --seed 1
 
 .PHONY: run test unit lint types imports check clean
 
