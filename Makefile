@@ -15,7 +15,7 @@ test: unit
 	$(BIN)/python -m pytest tests/system -m system
 
 unit: $(READY)
-	$(BIN)/python -m pytest tests --ignore=tests/system
+	$(BIN)/python -m pytest tests --ignore=tests/system -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check .

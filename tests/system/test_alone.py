@@ -44,7 +44,8 @@ def test_a_file_that_runs_alone_prints_its_score(text: Path, tmp_path: Path) -> 
     with alone(SEED.read_text(), tmp_path, text, "--burst-tokens", "3000") as process:
         out, err = process.communicate(timeout=90)
     assert (process.returncode, err) == (0, "")
-    assert re.fullmatch(r"val_bpb \d\.\d{4}  \(4096 tokens in .* s on cpu, .* with scoring, confined at L\d\)\n", out)
+    said = r"val_bpb \d\.\d{4}  \(4096 tokens in .* s on cpu, .* with scoring, confined at L\d\)\n"
+    assert re.fullmatch(said, out)
     assert [path.name for path in tmp_path.iterdir()] == ["train.py"]
 
 
