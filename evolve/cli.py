@@ -96,6 +96,7 @@ def run(
     burst_tokens: Annotated[int | None, _option("burst_tokens")] = None,
     slots: Annotated[int | None, _option("slots")] = None,
     memory_mb: Annotated[int | None, _option("memory_mb")] = None,
+    vram_mb: Annotated[int | None, _option("vram_mb")] = None,
     sandbox: Annotated[str | None, _option("sandbox")] = None,
     evaluations: Evaluations = None,
     hours: Hours = None,

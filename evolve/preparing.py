@@ -59,6 +59,8 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
     seed = _text(settings.seed_file, "the seed variant")
     directions = "" if settings.program is None else _text(settings.program, "the directions file")
     devices = find_devices(settings.device, settings.slots)
+    if settings.vram_mb is not None and devices[0] == "cpu":
+        raise InputError("--vram-mb limits the memory of a GPU, and bursts run on the CPU; use --memory-mb")
     task = _task(settings, devices[0])
     admitted = admission.examine(seed, task.entry)
     if admitted is not None:

@@ -226,6 +226,7 @@ def plan(folder: Path, prepared: Prepared) -> Plan:
         memory_bytes=_number(settings.memory_mb) << 20,
         confinement=prepared.confinement,
         hidden=task.held_out(),
+        vram_bytes=None if settings.vram_mb is None else settings.vram_mb << 20,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -12,18 +13,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from evolve.bursts import bubblewrap, scratch
+from evolve.bursts import bubblewrap, scratch, vram
 from evolve.bursts.cgroup import Group
 from evolve.bursts.following import PATIENCE, ended, failure_of, follow
 from evolve.bursts.messages import End, Order, Rules, Verdict
 from evolve.bursts.sandbox import Confinement, Level, Sandbox, furnish
 from evolve.bursts.trusted import Trusted
+from evolve.errors import EngineFault
 from population.variant import Failure, FailureKind
 
 Watch = Callable[[int, float, float], bool]
 """Sees each point of a learning curve (number, progress, loss); True ends the burst as pruned."""
 
 _ROOM = 512 << 20  # bytes of memory that a slot's cgroup has for the zygote itself
+_TRIES = 3  # starts of a zygote, one after the other, before the search gives up
 _SHARED = 4.0  # times that a CPU burst may take longer than its CPU time before it is given up
 
 
@@ -98,6 +101,7 @@ class Plan:
         hidden: files and folders that bursts must not read even where the interpreter's own are.
         scratch_bytes: what a burst may write; past that it is ended.
         processes: processes of one burst past which it is ended.
+        vram_bytes: memory of its GPU past which a burst is ended; None for what the GPU has.
     """
 
     task: Mapping[str, Any]
@@ -115,6 +119,7 @@ class Plan:
     hidden: tuple[Path, ...] = ()
     scratch_bytes: int = 256 << 20
     processes: int = 256
+    vram_bytes: int | None = None
 
     @property
     def setup(self) -> float:
@@ -156,10 +161,16 @@ class _Slot:
 
 
 class LocalExecutor:
-    """Runs bursts on this machine: for each slot a zygote that forks them, and a scorer."""
+    """Runs bursts on this machine: for each slot a zygote that forks them, and a scorer.
 
-    def __init__(self, plan: Plan) -> None:
+    Args:
+        plan: how every burst is run.
+        look: reads the memory in use on a device.
+    """
+
+    def __init__(self, plan: Plan, look: vram.Used = vram.used) -> None:
         self._plan = plan
+        self._look = look
         self._slots = [_Slot(number, device) for number, device in enumerate(plan.devices)]
         self._free: asyncio.Queue[_Slot] = asyncio.Queue()
 
@@ -216,21 +227,29 @@ class LocalExecutor:
         if slot.zygote is not None and not slot.zygote.alive():
             slot.zygote.kill()
             slot.zygote = None
-        if slot.zygote is None:
-            plan = self._plan
-            slot.starts += 1
-            folder = plan.scratch / f"{slot.number}-{slot.starts}"  # a killed one may still use the last
-            box = furnish(
-                plan.confinement.level, folder, plan.scratch_bytes, plan.hidden, slot.device != "cpu"
-            )
-            if not box.mounted:
-                folder.mkdir(parents=True)
-            arguments = [str(plan.train_file.resolve()), json.dumps(asdict(box))]
-            prefix = self._prefix(slot, box)
-            zygote = Trusted("evolve.bursts.zygote", arguments, plan.logs / "zygote.log", prefix)
-            await zygote.ready()
-            slot.zygote = zygote
+        for tries in range(1, _TRIES + 1):
+            if slot.zygote is None:
+                try:
+                    slot.zygote = await self._started(slot)
+                except EngineFault:  # somebody may have killed it
+                    if tries == _TRIES:
+                        raise
+        assert slot.zygote is not None
         return slot.zygote
+
+    async def _started(self, slot: _Slot) -> Trusted:
+        """Start a zygote for a slot."""
+        plan = self._plan
+        slot.starts += 1
+        folder = plan.scratch / f"{slot.number}-{slot.starts}"  # a killed one may still use the last
+        box = furnish(plan.confinement.level, folder, plan.scratch_bytes, plan.hidden, slot.device != "cpu")
+        if not box.mounted:
+            folder.mkdir(parents=True)
+        arguments = [str(plan.train_file.resolve()), json.dumps(asdict(box))]
+        prefix = self._prefix(slot, box)
+        zygote = Trusted("evolve.bursts.zygote", arguments, plan.logs / "zygote.log", prefix)
+        await zygote.ready()
+        return zygote
 
     def _prefix(self, slot: _Slot, box: Sandbox) -> list[str]:
         """Return what a slot's zygote is started by: bubblewrap, in a cgroup of its own, or nothing."""
@@ -268,7 +287,10 @@ class LocalExecutor:
                 zygote.kill()  # one of the two is gone; which one is not worth finding out
                 return None
             started = time.monotonic()
-            async with asyncio.timeout(self._plan.deadline + PATIENCE):
+            async with (
+                vram.limited(slot.device, self._plan.vram_bytes, self._look, lambda: _end(control)) as gauge,
+                asyncio.timeout(self._plan.deadline + PATIENCE),
+            ):
                 verdict, curve, pruned = await follow(scorer, control, watch)
             said = await ended(control, by_itself=verdict is not None and verdict.gone and not pruned)
             clean = verdict is not None
@@ -281,6 +303,8 @@ class LocalExecutor:
                 zygote.kill()  # something would not end; from L2 on the kernel ends it with the zygote
             if slot.group is not None and slot.group.kills() > kills:
                 end = replace(end, cause="memory")
+            if gauge.over:
+                end = replace(end, cause="vram", peak_bytes=gauge.peak)
             seconds = time.monotonic() - started
             return _result(verdict, end, pruned, curve, slot.device, seconds, self._plan.confinement.level)
         except TimeoutError:
@@ -332,6 +356,12 @@ class LocalExecutor:
             memory_bytes=plan.memory_bytes,
             processes=plan.processes,
         )
+
+
+def _end(control: socket.socket) -> None:
+    """Tell the supervisor to end its burst."""
+    with contextlib.suppress(OSError):  # it has ended already
+        control.send(b"end")
 
 
 def _in_memory(text: str) -> IO[bytes]:

@@ -59,6 +59,9 @@ def failure_of(verdict: Verdict, end: End) -> Failure | None:
         return None
     if end.cause == "memory":
         return Failure(FailureKind.MEMORY, f"used {end.peak_bytes / 2**20:.0f} MiB, more than a burst may")
+    if end.cause == "vram":
+        used = f"{end.peak_bytes / 2**20:.0f} MiB of its GPU"
+        return Failure(FailureKind.MEMORY, f"used {used}, more than a burst may")
     if end.cause == "scratch":
         return Failure(FailureKind.LIMIT, "wrote more to its working directory than a burst may")
     if end.cause == "processes":

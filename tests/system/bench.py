@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.bursts import process
+from evolve.bursts import process, vram
 from evolve.bursts.executor import Job, LocalExecutor, Plan, Result, Watch
 from evolve.bursts.sandbox import Level
 
@@ -56,10 +56,10 @@ class Bench:
 
 
 @contextmanager
-def benched(plan: Plan) -> Iterator[Bench]:
+def benched(plan: Plan, look: vram.Used = vram.used) -> Iterator[Bench]:
     """Start an executor, and see that nothing is left of it in the end."""
     with asyncio.Runner() as runner:
-        executor = LocalExecutor(plan)
+        executor = LocalExecutor(plan, look)
         runner.run(executor.start())
         yield Bench(plan, executor, runner)
         runner.run(executor.close())

@@ -28,6 +28,10 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
         "no_train.py: it defines no function train",
     ),
     "a seed that is no Python": (("run", "no_syntax.py", *NEW, *NO_LLM), "no_syntax.py: line 2"),
+    "a limit for a GPU on the CPU": (
+        ("run", "seed.py", *NEW, *NO_LLM, "--vram-mb", "100", "--device", "cpu"),
+        "--vram-mb limits the memory of a GPU",
+    ),
     "a malformed tune comment": (
         ("run", "tune.py", *NEW, *NO_LLM),
         "tune.py: line 9: cannot read `# tune: lots`",

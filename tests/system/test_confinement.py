@@ -9,15 +9,20 @@ from pathlib import Path
 import pytest
 
 from evolve.bursts import probing
+from evolve.bursts.executor import Job
 from evolve.bursts.probing import Machine
 from evolve.bursts.sandbox import Level
 from evolve.errors import InputError
 from population.store import Population
+from population.variant import Failure, FailureKind
+from tests.system.bench import benched
 from tests.system.command import SEED, TASK, evolve
+from tests.system.engine import plan_in
 
 pytestmark = pytest.mark.system
 
 HERE = probing.highest()
+SLOW = Path(__file__).parent / "variants" / "slow.py"
 SHORT = ("--model", "none", "--burst-tokens", 2048, "--slots", 1, "--evaluations", 4, "--trials", 0)
 needs_l1 = pytest.mark.skipif(HERE.level < Level.L1, reason=HERE.missing)
 
@@ -102,3 +107,13 @@ def test_an_unattainable_level_is_one_sentence_and_exit_code_2(text: Path, tmp_p
     assert done.stderr.startswith(f"error: --sandbox {level}: this machine attains {HERE.level.name} only: ")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_burst_that_fills_its_gpu_is_ended_by_what_the_gpu_says(tmp_path: Path) -> None:
+    readings = iter([1 << 30])
+    plan = replace(plan_in(tmp_path), devices=("cpu",), vram_bytes=2 << 30)
+    with benched(plan, lambda _: next(readings, 4 << 30)) as bench:
+        (result,) = bench.run(Job("greedy", SLOW.read_text(), seed=1))
+        assert result.failure == Failure(
+            FailureKind.MEMORY, "used 3072 MiB of its GPU, more than a burst may"
+        )
