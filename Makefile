@@ -1,4 +1,4 @@
-# make run    sets up, then runs a real search on this machine (about 7 minutes)
+# make run    sets up, then runs a real search on this machine (under 8 minutes)
 # make test   sets up, then runs every test
 PYTHON ?= python3
 VENV := .venv

@@ -33,9 +33,8 @@ class Ended:
         champion: true gain of the champion, None for the seed itself.
         greedy: true gain of the variant with the best single score, None for the seed.
         planted: some variant had the planted improvement.
-        crowned: evaluations until the first new champion, None without.
-        replicates: bursts spent on the race.
         entered: contenders measured.
+        replicates: bursts spent on the noise and on the race.
     """
 
     champion: float | None

@@ -87,7 +87,7 @@ class Breeder:
             if event.kind == islands.MIGRATION:
                 self._members.note(event)
             elif event.kind in ("measured", "refusal"):
-                self._births += 1
+                self._births += event.data["operator"] not in ("seed", REPAIR)
                 self.learn(
                     Arm(event.data["operator"], event.data["model"]), event.data.get("improved", False)
                 )

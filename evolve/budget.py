@@ -20,7 +20,7 @@ class Limits:
     """What a search may use; None for no limit.
 
     Args:
-        evaluations: bursts, trials and replicates included, smoke bursts not.
+        evaluations: bursts, trials and replicates included; of smoke bursts those that fail.
         hours: wall clock, earlier sessions of the run included.
         dollars: LLM calls.
         target: score of the champion at which the search has what it wants.
@@ -105,9 +105,8 @@ class Counts:
 
     def count(self, measurement: Measurement) -> None:
         """Count one burst of the search; what was refused before its burst cost none."""
-        if measurement.purpose.searches:
-            self.evaluations += measurement.seconds > 0.0
-            self.failed += measurement.state is State.FAILED and measurement.purpose is Purpose.FIRST
+        self.evaluations += measurement.spent
+        self.failed += measurement.state is State.FAILED and measurement.purpose is Purpose.FIRST
 
     def may_replicate(self, share: float, limits: Limits) -> bool:
         """Say whether one more replicate for the race keeps within its share of the bursts.

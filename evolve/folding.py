@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from evolve import tuning
@@ -20,6 +20,9 @@ from population.fitness import failed, probability_better
 from population.ledger import Event
 from population.store import Population
 from population.variant import FailureKind, Measurement, Purpose, Value, Variant
+
+TUNED = "tuned"
+"""Kind of the event that ends a tuning."""
 
 _REFUSALS_IN_A_ROW = 300  # without one burst: then there is nothing left to try
 _IMPROVED = 0.84  # P(better than the parent) of a child that counts as a success: one standard error
@@ -135,53 +138,69 @@ class Folding:
         variant = self._population.variants[outcome.variant.id]
         for measurement in outcome.measurements:
             self._counts.count(measurement)
+        winner = tuning.best(outcome.measurements, self._policy.direction)
+        if winner is not None:  # before its trial is on record, which may be all that a crash leaves
+            self._population.keep_source(outcome.sources[outcome.measurements.index(winner)])
         self._population.commit(*outcome.measurements)
-        winner = self._winner(variant, outcome.measurements)
+        return self._after_trials(variant, outcome.measurements)
+
+    def _after_trials(self, variant: Variant, trials: Sequence[Measurement]) -> list[Next]:
+        """Have the best trial and the variant's own numbers measured under one more seed, if that pays."""
+        winner = self._winner(variant, trials)
         if winner is None:
             return self._settled(variant, {}, "its own numbers stay")
-        source = outcome.sources[outcome.measurements.index(winner)]
-        return [Next(Wish.CONFIRM, variant.id, digest=self._population.keep_source(source))]
+        both = self._confirmations(variant)
+        missing = [digest for digest in (winner.digest, variant.digest) if digest not in both]
+        if not missing:
+            return self._decided(variant)
+        return [Next(Wish.CONFIRM, variant.id, digest=digest) for digest in missing]
 
     def _winner(self, variant: Variant, trials: Sequence[Measurement]) -> Measurement | None:
-        """Return the best trial, if it is better than the variant past the noise."""
+        """Return the best trial, if it is better past the noise that their common seed leaves."""
         winner = tuning.best(trials, self._policy.direction)
         own = self._population.fitness(variant.id)
-        if winner is None or winner.score is None or own is None or self._race.has_entered(variant.id):
+        if winner is None or winner.score is None or own is None:
             return None
-        noise = self._population.noise()
-        gain = self._policy.direction.gain(winner.score, over=own.mean)
-        return winner if gain > (0.0 if math.isnan(noise) else noise) else None
+        noise = self._population.spread()
+        rest = noise.deviation * math.sqrt(1.0 - noise.shared) if noise.known else 0.0
+        return winner if self._policy.direction.gain(winner.score, over=own.mean) > rest else None
+
+    def _confirmations(self, variant: Variant) -> dict[str, Measurement]:
+        """Return the bursts that confirm a variant's tuning, by the source that ran."""
+        measured = self._population.measurements(variant.id)
+        return {m.digest: m for m in measured if m.purpose is Purpose.CONFIRM}
 
     def _confirmed(self, outcome: Measured) -> list[Next]:
-        """Record the best trial's second burst; its values become the source's if it is better there too.
+        """Record a burst that confirms a tuning; with both there, decide."""
+        variant = self._population.variants[outcome.variant.id]
+        self._counts.count(outcome.measurement)
+        self._population.commit(outcome.measurement)
+        return self._decided(variant) if len(self._confirmations(variant)) == 2 else []
+
+    def _decided(self, variant: Variant) -> list[Next]:
+        """Adopt the best trial's values if they are better under another seed too.
 
         The best of several noisy trials looks better than it is, so its own score never counts.
         """
-        variant, measurement = self._population.variants[outcome.variant.id], outcome.measurement
-        self._counts.count(measurement)
-        own = self._population.fitness(variant.id)
-        holds = (
-            measurement.score is not None
-            and own is not None
-            and self._policy.direction.gain(measurement.score, over=own.mean) > 0.0
-        )
-        if not holds or self._race.has_entered(variant.id):
-            self._population.commit(measurement)
-            return self._settled(
-                variant, {}, "its own numbers stay: the best trial did not hold another seed"
-            )
-        adopted = replace(variant, digest=measurement.digest, tuned=dict(measurement.values))
+        both = self._confirmations(variant)
+        own = both.pop(variant.digest)
+        (tried,) = both.values()
+        if tried.score is None or (
+            own.score is not None and self._policy.direction.gain(tried.score, over=own.score) <= 0.0
+        ):
+            told = "its own numbers stay: the best trial did not hold another seed"
+            return self._settled(variant, {}, told)
+        adopted = replace(variant, digest=tried.digest, tuned=dict(tried.values))
         changes = self._changes(variant, adopted)
-        self._population.commit(measurement, adopted)
-        return self._settled(
-            variant, changes, ", ".join(f"{name} = {value}" for name, value in changes.items())
-        )
+        self._population.commit(adopted)
+        told = ", ".join(f"{name} = {value}" for name, value in changes.items())
+        return self._settled(adopted, changes, told)
 
     def _settled(self, variant: Variant, changes: Mapping[str, Value], told: str) -> list[Next]:
         """Tell how a tuning ended; from now on the variant may enter the race."""
-        trials = sum(m.purpose is Purpose.TRIAL for m in self._population.measurements(variant.id))
+        trials = len(self._trials(variant.id))
         data = {"variant": variant.id, "values": dict(changes), "trials": trials}
-        self.event("tuned", f"{variant.id} after {trials} trials: {told}", data)
+        self.event(TUNED, f"{variant.id} after {trials} trials: {told}", data)
         self._race.offer(variant.id)
         return []
 
@@ -206,14 +225,33 @@ class Folding:
     def _after_first(self, variant: Variant) -> list[Next]:
         """Crown the seed and give it its replicates; give a child of the best quarter its trials."""
         if variant.id == SEED:
-            text = f"{SEED} is the first champion: {self._population.fitness(SEED)}"
-            self._crown(SEED, text, {**_who(variant), "over": None})
-            return self._race.found()
+            return self.found()
         tunable = genome.parse_tunables(self._population.source(variant.digest))
         if self._policy.trials and tunable and self._breeder.in_best_quarter(variant.id):
             return [Next(Wish.TUNE, variant.id)]
         self._race.offer(variant.id)
         return []
+
+    def found(self) -> list[Next]:
+        """Crown the measured seed, unless there is a champion; return the bursts that measure the noise."""
+        if self._race.champion is None:
+            text = f"{SEED} is the first champion: {self._population.fitness(SEED)}"
+            self._crown(SEED, text, {**_who(self._population.variants[SEED]), "over": None})
+        return self._race.found()
+
+    def unsettled(self) -> list[str]:
+        """Return the variants whose trials are on record and whose tuning has no outcome yet."""
+        known = self._population
+        settled = {event.data["variant"] for event in known.events if event.kind == TUNED}
+        return [name for name in known.variants if self._trials(name) and name not in settled]
+
+    def settle(self, names: Iterable[str]) -> list[Next]:
+        """Go on with tunings that an earlier session left without an outcome."""
+        variants = self._population.variants
+        return [wish for name in names for wish in self._after_trials(variants[name], self._trials(name))]
+
+    def _trials(self, name: str) -> list[Measurement]:
+        return [m for m in self._population.measurements(name) if m.purpose is Purpose.TRIAL]
 
     def _tell(self, news: News) -> None:
         """Record a decision of the race."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from evolve import crowning
@@ -89,6 +89,7 @@ class Race:
         self._offers = itertools.count()
         self._entered: set[str] = set()
         self._asked: set[tuple[str, int]] = set()
+        self._founding: set[int] = set()
         self._places = 0
         self._duel: Duel | None = None
 
@@ -98,8 +99,8 @@ class Race:
         found = self._population.meta("champion")
         return None if found is None else str(found)
 
-    def restore(self) -> None:
-        """Take in what an earlier session left."""
+    def restore(self, unsettled: Collection[str]) -> None:
+        """Take in what an earlier session left; variants that are still being tuned wait."""
         for event in self._population.events:
             if event.kind == ENTERED:
                 name, self._places = str(event.data["variant"]), int(event.data["place"])
@@ -109,7 +110,8 @@ class Race:
                 self._duel = None
                 self._places = 0 if event.kind == CROWNED else self._places
         for name in self._population.variants:
-            self.offer(name)
+            if name not in unsettled:
+                self.offer(name)
 
     def _reached(self, variant: str) -> int:
         """Return the look that a contender's bursts so far are for."""
@@ -117,10 +119,6 @@ class Race:
         return next(
             (look for look, most in enumerate(crowning.LOOKS) if bursts <= most), len(crowning.LOOKS) - 1
         )
-
-    def has_entered(self, variant: str) -> bool:
-        """Say whether a variant is or was in the race: its source must not change any more."""
-        return variant in self._entered
 
     def offer(self, variant: str) -> None:
         """Let a variant enter when its turn comes, if it has a score."""
@@ -132,13 +130,25 @@ class Race:
     def found(self) -> list[Next]:
         """Return the bursts of the seed that measure the noise, as far as they are not done."""
         numbers = range(FRESH, FRESH + self._policy.seed_replicates - 1)
-        wanted = [number for number in numbers if not self._has(SEED, number)]
+        wanted = [n for n in numbers if not self._has(SEED, n) and not self._failed(SEED, n)]
         self._asked.update((SEED, number) for number in wanted)
+        self._founding.update(wanted)
         return [Next(Wish.REPLICATE, SEED, number) for number in wanted]
 
     def ended(self, variant: str, number: int) -> None:
         """Note that a burst that was wished for has come to its end."""
         self._asked.discard((variant, number))
+        if variant == SEED:
+            self._founding.discard(number)
+
+    def wants(self, wish: Next) -> bool:
+        """Say whether a replicate that was wished for is still of use; if not, it counts no more."""
+        contender = self._duel.contender if self._duel is not None else None
+        if wish.variant in (SEED, contender, self.champion):
+            return True
+        self.ended(wish.variant, wish.number)
+        self._counts.replicates -= 1
+        return False
 
     def turn(self) -> Turn:
         """Decide what can be decided; return it with the bursts that are wanted next."""
@@ -148,7 +158,7 @@ class Race:
             if self._duel is None and not self._enter(champion, news):
                 break
             assert self._duel is not None
-            if self._fails(self._duel.contender):
+            if self._failed(self._duel.contender):
                 self._leave(self._duel, champion, news, None, "it fails under another seed")
                 continue
             missing = self._missing(self._duel, champion)
@@ -162,7 +172,7 @@ class Race:
 
     def _enter(self, champion: str, news: list[News]) -> bool:
         """Let the most promising variant enter, if it is promising and a burst can be had for it."""
-        if any(variant == SEED for variant, _ in self._asked):
+        if self._founding:
             return False  # the noise is still being measured
         best = self._population.fitness(champion)
         while self._waiting and best is not None and self._may_replicate():
@@ -229,18 +239,13 @@ class Race:
         """Say whether a variant's source has a score under a fresh seed."""
         return self._seeds(number) in self._population.evidence(variant)
 
-    def _failed(self, variant: str, number: int) -> bool:
-        """Say whether a variant's source failed under a fresh seed."""
-        seed, digest = self._seeds(number), self._population.variants[variant].digest
-        return any(
-            m.failure is not None and m.seed == seed and m.digest == digest and m.purpose is Purpose.REPLICATE
-            for m in self._population.measurements(variant)
-        )
-
-    def _fails(self, variant: str) -> bool:
-        """Say whether a variant's source failed under any fresh seed."""
+    def _failed(self, variant: str, number: int | None = None) -> bool:
+        """Say whether a variant's source failed under a fresh seed, or under any."""
         digest = self._population.variants[variant].digest
         return any(
-            m.failure is not None and m.digest == digest and m.purpose is Purpose.REPLICATE
+            m.failure is not None
+            and m.digest == digest
+            and m.purpose is Purpose.REPLICATE
+            and (number is None or m.seed == self._seeds(number))
             for m in self._population.measurements(variant)
         )

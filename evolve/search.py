@@ -11,7 +11,6 @@ order too, and a job is chosen when, and only when, the one ``ahead`` tickets be
 from __future__ import annotations
 
 import asyncio
-import heapq
 import itertools
 import math
 import time
@@ -97,17 +96,21 @@ class Search:
             EngineFault: the search cannot go on.
         """
         self._breeder.restore()
-        self._race.restore()
-        self._take_up()
+        unsettled = self._folding.unsettled()
+        self._race.restore(unsettled)
+        self._take_up(unsettled)
         alarm = self._set_alarm()
         try:
             while True:
                 self._begin_jobs()
                 if not self._tasks:
                     return self._brake.reason or "there is nothing left to do"
-                for outcome in await self._ended():
+                outcomes, fault = await self._ended()
+                for outcome in outcomes:
                     self._wish(self._folding.fold(outcome))
                     self._population.set_meta(clock=round(self._elapsed(), 1), ticket=self._ticket)
+                if fault is not None:
+                    raise fault
         finally:
             alarm.cancel()
             await self._abandon()
@@ -124,20 +127,20 @@ class Search:
         if reason:
             self._brake.pull(reason)
 
-    def _take_up(self) -> None:
-        """Wish for what an earlier session left undone: first bursts, the seed's, the race's."""
+    def _take_up(self, unsettled: Iterable[str]) -> None:
+        """Wish for what an earlier session left undone: first bursts, tunings, the seed's, the race's."""
         known = self._population
         for name in known.variants:
             if known.fitness(name) is None and (name == SEED or not known.measurements(name)):
                 self._wish([Next(Wish.MEASURE, name)])
+        self._wish(self._folding.settle(unsettled))
         if known.fitness(SEED) is not None:
-            self._wish(self._race.found())
+            self._wish(self._folding.found())
         self._wish(self._folding.race())
 
     def _wish(self, wanted: Iterable[Next]) -> None:
-        """Queue wishes, the most urgent first, equals in the order of their coming."""
-        for one in wanted:
-            heapq.heappush(self._wishes, (one.wish, next(self._wished), one))
+        """Queue wishes: the most urgent first, equals in the order of their coming."""
+        self._wishes += [(one.wish, next(self._wished), one) for one in wanted]
 
     def _begin_jobs(self) -> None:
         """Start jobs until enough are under way or a budget forbids more."""
@@ -159,13 +162,22 @@ class Search:
     def _next_job(self) -> Job | None:
         """Choose what to do next: what earlier outcomes wish for, else a new child."""
         room = self._spent().left(self._policy.limits) - sum(job.cost for job, _ in self._tasks.values())
-        while self._wishes and room >= 1:
-            job = self._granted(heapq.heappop(self._wishes)[2], room)
+        while room >= 1 and (wanted := self._next_wish()) is not None:
+            job = self._granted(wanted, room)
             if job is not None:
                 return job
         if room < 1 or self._population.fitness(SEED) is None:
             return None
         return self._breeder.birth(self._take_ticket(), self._may_ask())
+
+    def _next_wish(self) -> Next | None:
+        """Take the most urgent wish that can be had now; a repair waits until a model may be asked."""
+        may_ask = self._may_ask()
+        found = min((one for one in self._wishes if may_ask or one[0] is not Wish.REPAIR), default=None)
+        if found is None:
+            return None
+        self._wishes.remove(found)
+        return found[2]
 
     def _granted(self, wanted: Next, room: float) -> Job | None:
         """Turn a wish into a job, None when it cannot be had."""
@@ -173,6 +185,8 @@ class Search:
         match wanted.wish:
             case Wish.MEASURE:
                 return Measure(ticket, name, Purpose.FIRST)
+            case Wish.REPLICATE if not self._race.wants(wanted):
+                return None
             case Wish.REPLICATE:
                 return Measure(ticket, name, Purpose.REPLICATE, wanted.number)
             case Wish.CONFIRM:
@@ -192,8 +206,8 @@ class Search:
             asking = self._asking
         return asking < self._policy.asking and self._spent().affords_call(self._policy.limits, asking)
 
-    async def _ended(self) -> list[Outcome]:
-        """Wait for outcomes; in order, only the oldest job's counts."""
+    async def _ended(self) -> tuple[list[Outcome], BaseException | None]:
+        """Wait for outcomes; in order, only the oldest job's counts. A fault of ours comes beside them."""
         tasks = [task for _, task in self._tasks.values()]
         if self._policy.ordered:
             await asyncio.wait(tasks[:1])
@@ -201,7 +215,9 @@ class Search:
         else:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             done = [ticket for ticket, (_, task) in self._tasks.items() if task.done()]
-        return [self._tasks.pop(ticket)[1].result() for ticket in done]
+        tasks = [self._tasks.pop(ticket)[1] for ticket in done]
+        faults = [fault for task in tasks if (fault := task.exception()) is not None]
+        return [task.result() for task in tasks if task.exception() is None], next(iter(faults), None)
 
     async def _abandon(self) -> None:
         """Cancel what is still under way."""
@@ -251,6 +267,9 @@ class Search:
             return proposal
         mark = admission.mark(proposal.source)
         twin = self._population.by_fingerprint.get(mark)
+        if twin is None:  # a tuned parent's own text is no variant's as proposed
+            same = (one for one in birth.context.parents if admission.mark(one.source) == mark)
+            twin = next((one.variant.id for one in same), None)
         if twin is not None:
             reason = f"the child is the same program as {twin}"
             kind = RefusalKind.DUPLICATE

@@ -127,6 +127,11 @@ class Measurement:
             raise ValueError(f"a failed burst has no score, got {self.score} beside {self.failure.kind}")
 
     @property
+    def spent(self) -> bool:
+        """Say whether the search spent a burst on it; a source refused before its burst cost none."""
+        return self.purpose.searches and self.seconds > 0.0
+
+    @property
     def state(self) -> State:
         """Say what the burst came to."""
         if self.failure is not None:

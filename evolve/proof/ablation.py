@@ -182,7 +182,7 @@ def rows_of(
     alone = [_difference(part.only, seed, direction, noise) for part in parts]
     columns = zip(
         parts,
-        _effects(left_out, [part.without.failure for part in parts]),
+        _effects(left_out, ["" if champion.failure else part.without.failure for part in parts]),
         _effects(alone, [part.only.failure for part in parts]),
         strict=True,
     )

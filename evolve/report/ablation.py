@@ -46,7 +46,7 @@ def ablated(found: Ablation) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for heading in ("#", "lines"):
         table.add_column(heading, no_wrap=True, justify="right")
-    table.add_column("change", overflow="ellipsis", no_wrap=True, min_width=12)
+    table.add_column("change", min_width=12)  # gives way: its texts are cut, not the others
     for heading in ("left out", "alone"):
         table.add_column(heading, no_wrap=True, justify="right")
     table.add_column("verdict", no_wrap=True)
@@ -55,7 +55,7 @@ def ablated(found: Ablation) -> RenderableType:
         table.add_row(
             str(row.number),
             str(first) if first == last else f"{first}-{last}",
-            Text(one_line(row.change)),
+            Text(one_line(row.change), overflow="ellipsis", no_wrap=True),
             _cell(row.left_out, decimals),
             _cell(row.alone, decimals),
             Text(row.verdict.value, style=STYLES[row.verdict]),

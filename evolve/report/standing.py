@@ -79,7 +79,7 @@ def seed(population: Population) -> Variant | None:
 def bursts(population: Population) -> Iterator[Measurement]:
     """Yield every burst of the search, variant by variant."""
     for name in population.variants:
-        yield from (m for m in population.measurements(name) if m.purpose.searches)
+        yield from (m for m in population.measurements(name) if m.spent)
 
 
 def outcome(population: Population, name: str) -> Outcome:

@@ -47,7 +47,10 @@ def test_the_table_shows_each_hunk_with_its_lines_its_gains_and_its_verdict(
 
 
 def test_it_fits_a_narrow_terminal(table: Ablation, render: Render) -> None:
-    assert max(map(len, render(ablated(table), 80).splitlines())) <= 80
+    text = render(ablated(table), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    for part in ("left out", "alone", "verdict", "+0.310 ± 0.020", "helps"):
+        assert part in text
 
 
 def test_it_is_shown_with_the_champion_that_it_is_of(
