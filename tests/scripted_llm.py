@@ -208,7 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
         elif name == "garbage":  # a whole body that is no JSON
-            self._send_bytes(200, b'{"id": "x", "choices": [{"index": 0, "mess', {})
+            closing = {"Connection": "close"}  # or the client would ask again on this connection
+            self._send_bytes(200, b'{"id": "x", "choices": [{"index": 0, "mess', closing)
         elif name == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 

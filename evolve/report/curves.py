@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 Curve = Sequence[tuple[float, float]]
 """``(progress, loss)`` pairs as a variant reported them; nothing about them is certain."""
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+_LARGEST = 1e300  # a loss beyond says no more than that, and sums of such overflow
 
 
 def finite(curve: Curve) -> list[tuple[float, float]]:
     """Return the points that can be drawn, in order of progress."""
-    return sorted((p, loss) for p, loss in curve if math.isfinite(loss) and 0.0 <= p <= 1.0)
+    return sorted((p, loss) for p, loss in curve if abs(loss) <= _LARGEST and 0.0 <= p <= 1.0)
 
 
 def columns(curve: Curve, width: int) -> list[float]:

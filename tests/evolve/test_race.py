@@ -16,12 +16,13 @@ from benchmarks.landscape import NoisyExecutor, Proposer, gain_of, search, wired
 from evolve.budget import Limits, counted
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.crowning import LOOKS
+from evolve.errors import EngineFault
 from evolve.race import CROWNED, ENTERED, LEFT, SEED
-from evolve.seeds import FRESH, SCREEN, Seeds
+from evolve.seeds import CONFIRM, FRESH, SCREEN, Seeds
 from operators.proposal import Context, Proposal, Refusal
 from population.genome import values_of
 from population.store import Population
-from population.variant import Failure, FailureKind, Purpose, State
+from population.variant import Failure, FailureKind, Measurement, Purpose, State
 
 PLANTED = Proposer(gain=4.0, chance=0.2)
 
@@ -207,3 +208,85 @@ def test_when_the_hours_are_used_no_further_trial_is_begun(tmp_path: Path) -> No
         since = time.monotonic()
         assert asyncio.run(one.run()) == "the budget of 0.000277778 hours is used"
         assert time.monotonic() - since < 20.0  # a thousand trials take minutes
+
+
+def test_a_seed_that_was_measured_and_not_crowned_before_a_crash_is_crowned(tmp_path: Path) -> None:
+    _, population = search(tmp_path / "run", PLANTED, NoisyExecutor(), 40, 1)
+    with closing(population):
+        digest = population.variants[SEED].digest
+        population.commit(Measurement(SEED, digest, Seeds(1)(SCREEN), Purpose.FIRST, 0.5, None, seconds=1.0))
+    with closing(Population.open(tmp_path / "run", write=True)) as population:
+        asyncio.run(wired(population, tmp_path / "run", PLANTED, NoisyExecutor(), 40, 1).run())
+        assert kinds(population, CROWNED)[0]["variant"] == SEED
+        assert len(seeds_of(population, SEED, Purpose.FIRST)) == 1
+        assert len(seeds_of(population, SEED, Purpose.REPLICATE)) >= 9
+
+
+def test_a_tuning_is_confirmed_under_a_seed_that_both_have(tmp_path: Path) -> None:
+    one, population = search(tmp_path / "run", Tunable(), Sloped(), 60, 1, trials=4)
+    with closing(population):
+        asyncio.run(one.run())
+        for variant in (v for v in population.variants.values() if v.tuned):
+            measured = [m for m in population.measurements(variant.id) if m.purpose is Purpose.CONFIRM]
+            assert {m.digest for m in measured} == {variant.digest, variant.proposed}
+            assert {m.seed for m in measured} == {Seeds(1)(CONFIRM)}
+
+
+def test_a_tuning_that_a_crash_left_without_an_outcome_gets_one(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    one, population = search(folder, Tunable(), Sloped(), 60, 1, trials=4)
+    with closing(population):
+        asyncio.run(one.run())
+        tuned = next(v for v in population.variants.values() if v.tuned)
+        told = population.db.table("events")
+        gone = [e.doc_id for e in told if e["kind"] == "tuned" and e["data"]["variant"] == tuned.id]
+        told.remove(doc_ids=gone)
+        proposed = replace(tuned, digest=tuned.proposed, tuned={})
+        population.commit(proposed)
+    with closing(Population.open(folder, write=True)) as population:
+        asyncio.run(wired(population, folder, Tunable(), Sloped(), 60, 1, trials=4).run())
+        assert population.variants[tuned.id].digest == tuned.digest
+        assert sum(data["variant"] == tuned.id for data in kinds(population, "tuned")) == 1
+
+
+@dataclass(frozen=True)
+class Cosmetic:
+    """Changes a comment of its parent and nothing else; every other child is a real one."""
+
+    name: str = "mutate"
+    arity: int = 1
+
+    async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
+        source = context.parents[0].source
+        if context.parents[0].variant.tuned:
+            return Proposal(f"{source}\n# nothing new {int(rng.integers(2**62))}\n", "a comment", self.name)
+        return await Tunable().propose(context, rng)
+
+
+def test_a_child_that_is_its_tuned_parent_but_for_a_comment_is_refused(tmp_path: Path) -> None:
+    one, population = search(tmp_path / "run", Cosmetic(), Sloped(), 60, 1, trials=4)
+    with closing(population):
+        asyncio.run(one.run())
+        refused = kinds(population, "refusal")
+        assert refused
+        assert {data["kind"] for data in refused} == {"duplicate"}
+        assert not [v for v in population.variants.values() if v.hypothesis == "a comment"]
+
+
+@dataclass(frozen=True)
+class Falling(NoisyExecutor):
+    """Scores most bursts, and is a fault of ours in one."""
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        await asyncio.sleep(0.05)
+        if job.name == "v1-first-0":
+            raise EngineFault("the machine is gone")
+        return await super().run(job, watch)
+
+
+def test_what_ends_together_with_a_fault_of_ours_is_recorded(tmp_path: Path) -> None:
+    one, population = search(tmp_path / "run", Proposer(), Falling(slots=4), 60, 1, ordered=False)
+    with closing(population):
+        with pytest.raises(EngineFault, match="the machine is gone"):
+            asyncio.run(one.run())
+        assert population.measurements(SEED)

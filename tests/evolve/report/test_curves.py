@@ -31,3 +31,7 @@ def test_any_curve_fills_its_frame_or_nothing(
 ) -> None:
     drawn = plot(curve, width, height)
     assert drawn == [] or [len(row) for row in drawn] == [width] * height
+
+
+def test_losses_too_large_to_be_added_up_are_left_out() -> None:
+    assert plot([(0.0, 1.7e308), (0.0, 1.7e308), (0.5, 1.0)], 2) == plot([(0.5, 1.0)], 2)
