@@ -138,7 +138,7 @@ class Folding:
         variant = self._population.variants[outcome.variant.id]
         for measurement in outcome.measurements:
             self._counts.count(measurement)
-        winner = tuning.best(outcome.measurements, self._policy.direction)
+        winner = self._winner(variant, outcome.measurements)
         if winner is not None:  # before its trial is on record, which may be all that a crash leaves
             self._population.keep_source(outcome.sources[outcome.measurements.index(winner)])
         self._population.commit(*outcome.measurements)
@@ -157,7 +157,8 @@ class Folding:
 
     def _winner(self, variant: Variant, trials: Sequence[Measurement]) -> Measurement | None:
         """Return the best trial, if it is better past the noise that their common seed leaves."""
-        winner = tuning.best(trials, self._policy.direction)
+        others = [one for one in trials if one.digest != variant.digest]  # a trial may draw the same values
+        winner = tuning.best(others, self._policy.direction)
         own = self._population.fitness(variant.id)
         if winner is None or winner.score is None or own is None:
             return None
