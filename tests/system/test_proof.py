@@ -182,15 +182,22 @@ def test_a_champion_that_fails_on_a_fresh_seed_is_not_verified(text: Path, tmp_p
         assert verified_line(population) is None
 
 
+MANY = 200  # seeds: minutes of bursts
+
+
 @dataclass(frozen=True)
 class Stopped:
-    """A verification that was killed, begun again and interrupted, and begun once more."""
+    """A verification that was killed, begun again and interrupted, and begun once more.
+
+    Each is asked for far more bursts than it can make before it is stopped, the last one for a few more.
+    """
 
     refused: list[subprocess.CompletedProcess[str]]
     pid: int
     killed: int
     interrupted: subprocess.CompletedProcess[str]
     kept: int
+    seeds: int
     finished: subprocess.CompletedProcess[str]
     bursts: list[Measurement]
     survivors: list[Any]
@@ -209,25 +216,24 @@ def bursts_told(process: subprocess.Popen[str], number: int) -> None:
 def stopped(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     cwd = tmp_path_factory.mktemp("stopped")
     run = make(cwd / "run", text, BETTER, burst=0.3)
-    command = ("verify", "run", "--seeds", 4)
-    with started(*command, cwd=cwd) as one:
+    with started("verify", "run", "--seeds", 60, cwd=cwd) as one:
         bursts_told(one, 1)
         refused = side_by_side([("resume", "run"), ("verify", "run")], cwd)
         everything = family(one)
         os.killpg(one.pid, signal.SIGKILL)
         survivors = left(everything)
     killed = len(done(run, Purpose.VERIFY))
-    with started("verify", "run", "--seeds", 6, cwd=cwd) as two:
+    with started("verify", "run", "--seeds", MANY, cwd=cwd) as two:
         bursts_told(two, 1)
         everything = family(two)
         two.send_signal(signal.SIGINT)
         interrupted = ended(two)
     survivors += left(everything)
     kept = len(done(run, Purpose.VERIFY))
-    finished = evolve("verify", "run", "--seeds", 6, cwd=cwd)
-    return Stopped(
-        refused, one.pid, killed, interrupted, kept, finished, done(run, Purpose.VERIFY), survivors
-    )
+    seeds = kept // 2 + 2
+    finished = evolve("verify", "run", "--seeds", seeds, cwd=cwd)
+    bursts = done(run, Purpose.VERIFY)
+    return Stopped(refused, one.pid, killed, interrupted, kept, seeds, finished, bursts, survivors)
 
 
 def test_a_run_in_use_is_refused_with_the_pid_of_its_user(stopped: Stopped) -> None:
@@ -247,15 +253,16 @@ def test_ctrl_c_records_what_was_measured_and_exits_130(stopped: Stopped) -> Non
     counted = re.search(r"interrupted: (\d+) of (\d+) bursts are recorded", stopped.interrupted.stderr)
     assert counted is not None
     assert stopped.kept - stopped.killed == int(counted[1])
-    assert int(counted[2]) == 12 - stopped.killed
-    assert stopped.kept < 12
+    assert int(counted[2]) == 2 * MANY - stopped.killed
+    assert stopped.kept < 2 * MANY
 
 
 def test_the_same_command_does_the_rest_and_nothing_twice(stopped: Stopped) -> None:
     assert stopped.finished.returncode == 0, stopped.finished.stderr
-    assert f"{12 - stopped.kept} burst" in stopped.finished.stdout.splitlines()[0]
+    wanted = 2 * stopped.seeds
+    assert f"{wanted - stopped.kept} burst" in stopped.finished.stdout.splitlines()[0]
     assert f"({stopped.kept} more are on record)" in stopped.finished.stdout
-    assert len(stopped.bursts) == len({(m.digest, m.seed) for m in stopped.bursts}) == 12
+    assert len(stopped.bursts) == len({(m.digest, m.seed) for m in stopped.bursts}) == wanted
 
 
 REFUSED = {
