@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import socket
@@ -13,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from evolve.bursts import bubblewrap, scratch, vram
+from evolve.bursts import bubblewrap, following, scratch, vram
 from evolve.bursts.cgroup import Group
 from evolve.bursts.following import PATIENCE, ended, failure_of, follow
 from evolve.bursts.messages import End, Order, Rules, Verdict
@@ -288,7 +287,9 @@ class LocalExecutor:
                 return None
             started = time.monotonic()
             async with (
-                vram.limited(slot.device, self._plan.vram_bytes, self._look, lambda: _end(control)) as gauge,
+                vram.limited(
+                    slot.device, self._plan.vram_bytes, self._look, lambda: following.end(control)
+                ) as gauge,
                 asyncio.timeout(self._plan.deadline + PATIENCE),
             ):
                 verdict, curve, pruned = await follow(scorer, control, watch)
@@ -356,12 +357,6 @@ class LocalExecutor:
             memory_bytes=plan.memory_bytes,
             processes=plan.processes,
         )
-
-
-def _end(control: socket.socket) -> None:
-    """Tell the supervisor to end its burst."""
-    with contextlib.suppress(OSError):  # it has ended already
-        control.send(b"end")
 
 
 def _in_memory(text: str) -> IO[bytes]:

@@ -17,13 +17,18 @@ PATIENCE = 30.0
 """Seconds that our own processes may be late."""
 
 
+def end(control: socket.socket) -> None:
+    """Tell the supervisor to end its burst."""
+    with contextlib.suppress(OSError):  # it has ended already
+        control.send(b"end")
+
+
 async def ended(control: socket.socket, by_itself: bool) -> dict[str, Any] | None:
     """Have the supervisor end the burst, unless it is ending by itself; return what it says of the end."""
     if by_itself:
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(receive(control), timeout=2)
-    with contextlib.suppress(OSError):
-        control.send(b"end")
+    end(control)
     return await asyncio.wait_for(receive(control), timeout=PATIENCE)
 
 
@@ -49,8 +54,7 @@ async def follow(
         curve.append((progress, loss))
         if watch(len(curve), progress, loss):
             pruned = True
-            with contextlib.suppress(OSError):
-                control.send(b"end")
+            end(control)
 
 
 def failure_of(verdict: Verdict, end: End) -> Failure | None:
