@@ -8,71 +8,76 @@ work as ever. Overrides internals of TinyDB 4 (``Table._update_table``).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from pathlib import Path
+import numbers
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, cast
 
+import msgspec
 import tinydb
-from tinydb.queries import QueryLike
 from tinydb.storages import Storage
-from tinydb.table import Document as Found
 from tinydb.table import Table
 
-from population.errors import ReadOnly
-from population.journal import Change, Document, Journal, Tables, apply, encode
+from population.journal import EMPTY, Change, Document, Journal
+from population.lock import Lock
+
+
+class Rows(Mapping[str, Document]):
+    """A table as TinyDB reads it; each look at a document reads it anew from the journal."""
+
+    def __init__(self, journal: Journal, table: str) -> None:
+        self._journal = journal
+        self._places = journal.tables.get(table, {})
+
+    def __getitem__(self, number: str) -> Document:
+        if number not in self:
+            raise KeyError(number)
+        return _DOCUMENT.decode(self._journal.text(self._places[int(number)]))
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, str) and number.isdecimal() and int(number) in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 class JournalStorage(Storage):
-    """Keeps all tables in memory and each change of them in a journal.
+    """Keeps documents in a journal, and in memory where they lie.
 
     Args:
-        path: the journal file, for messages.
-        tables: what it holds so far.
-        journal: where changes go; None makes the database read-only.
+        journal: open; changes are refused if it was opened for reading.
+        lock: given back when the storage is closed.
     """
 
-    def __init__(self, path: Path, tables: Tables, journal: Journal | None) -> None:
+    def __init__(self, journal: Journal, lock: Lock | None = None) -> None:
         super().__init__()
-        self._path = path
-        self._tables = tables
-        self._journal = journal
+        self.journal = journal
+        self._lock = lock
 
-    def read(self) -> Tables:
-        """Return the tables; they are the storage's own and not to be changed."""
-        return dict(self._tables)
+    def read(self) -> dict[str, Mapping[str, Document]]:  # type: ignore[override]
+        """Return the tables."""
+        return {name: Rows(self.journal, name) for name in self.journal.tables}
 
     def write(self, data: Mapping[str, Mapping[str, Any]]) -> None:
         """Make the tables be these (TinyDB calls it to drop tables)."""
-        changes: list[Change] = [(name, None, None) for name in self._tables if name not in data]
+        changes: list[Change] = [(name, None, None) for name in self.journal.tables if name not in data]
         for name, rows in data.items():
-            if rows is not self._tables.get(name):
-                changes.append((name, None, {}))
-                changes.extend((name, int(number), document) for number, document in rows.items())
+            if not isinstance(rows, Rows):
+                changes.append((name, None, EMPTY))
+                changes.extend((name, int(number), encode(document)) for number, document in rows.items())
         self.append(changes)
 
-    def append(self, changes: list[Change]) -> None:
-        """Make changes, durably, all or none.
-
-        Raises:
-            ReadOnly: the database was opened for reading, or has been closed.
-            StoreFull: the disk did not take them; nothing has changed.
-            TypeError, ValueError: a document cannot be written as JSON; nothing has changed.
-        """
-        if self._journal is None:
-            raise ReadOnly(self._path, "the population was opened for reading only")
-        if changes:
-            body = encode(changes)
-            self._journal.append(body)
-            apply(self._tables, body)
-
-    def rows(self, table: str) -> dict[str, Document]:
-        """Return a table's documents by id; they are the storage's own and not to be changed."""
-        return self._tables.get(table, {})
+    def append(self, changes: Sequence[Change]) -> None:
+        """Make changes, durably, all or none (see ``Journal.append``)."""
+        self.journal.append(changes)
 
     def close(self) -> None:
-        """Close the journal; the documents stay readable."""
-        if self._journal is not None:
-            self._journal.close()
+        """Let another process write; the documents stay readable. A second time does nothing."""
+        self.journal.close()
+        if self._lock is not None:
+            self._lock.release()
 
 
 class Draft(MutableMapping[int, Document]):
@@ -80,7 +85,7 @@ class Draft(MutableMapping[int, Document]):
 
     def __init__(self, rows: Mapping[str, Document]) -> None:
         self._rows = rows
-        self._seen: dict[int, Document] = {}  # copies handed out, or replacements
+        self._seen: dict[int, Document] = {}  # documents handed out, or replacements
         self._gone: set[int] = set()
         self._added: dict[int, Document] = {}
 
@@ -90,7 +95,7 @@ class Draft(MutableMapping[int, Document]):
         if not self._stands(number):
             raise KeyError(number)
         if number not in self._seen:
-            self._seen[number] = copied(self._rows[str(number)])
+            self._seen[number] = self._rows[str(number)]
         return self._seen[number]
 
     def __setitem__(self, number: int, document: Document) -> None:
@@ -121,17 +126,21 @@ class Draft(MutableMapping[int, Document]):
         self._gone.update(map(int, self._rows))
 
     def changes(self, table: str, exists: bool) -> list[Change]:
-        """Return what the updater did to the table; every updater makes a table exist."""
+        """Return what the updater did to the table; every updater makes a table exist.
+
+        Raises:
+            TypeError, ValueError: a document cannot be written as JSON.
+        """
         made: list[Change] = []
         if not exists or (self._rows and len(self._gone) == len(self._rows)):
-            made.append((table, None, {}))
+            made.append((table, None, EMPTY))
         else:
             made.extend((table, number, None) for number in self._gone)
         for number, document in self._seen.items():
-            # By text: 1, 1.0 and True are equal, and are not the same document.
-            if repr(document) != repr(self._rows[str(number)]):
-                made.append((table, number, document))
-        made.extend((table, number, document) for number, document in self._added.items())
+            text = encode(document)
+            if text != encode(self._rows[str(number)]):
+                made.append((table, number, text))
+        made.extend((table, number, encode(document)) for number, document in self._added.items())
         return made
 
     def _stands(self, number: object) -> bool:
@@ -139,21 +148,10 @@ class Draft(MutableMapping[int, Document]):
 
 
 class JournalTable(Table):
-    """A TinyDB table whose updates cost what they change; what it returns are copies."""
+    """A TinyDB table whose updates cost what they change; every document it returns is read anew."""
 
-    def search(self, cond: QueryLike) -> list[Found]:
-        """Return the documents that match."""
-        return [Found(copied(found), found.doc_id) for found in super().search(cond)]
-
-    def get(self, *args: Any, **kwargs: Any) -> Any:
-        """Return one document, or those of several ids (see ``tinydb.table.Table.get``)."""
-        found = super().get(*args, **kwargs)
-        if isinstance(found, list):
-            return [Found(copied(one), one.doc_id) for one in found]
-        return found if found is None else Found(copied(found), found.doc_id)
-
-    def __iter__(self) -> Iterator[Found]:
-        return (Found(copied(found), found.doc_id) for found in super().__iter__())
+    def __init__(self, storage: Storage, name: str, cache_size: int = 0) -> None:
+        super().__init__(storage, name, cache_size)  # a cached document is one that others have in hand
 
     def next_id(self) -> int:
         """Take the next free document id."""
@@ -161,25 +159,53 @@ class JournalTable(Table):
 
     def _update_table(self, updater: Callable[[dict[int, Any]], None]) -> None:
         storage = cast(JournalStorage, self._storage)
-        draft = Draft(storage.rows(self.name))
+        draft = Draft(Rows(storage.journal, self.name))
         updater(cast(dict[int, Any], draft))
-        storage.append(draft.changes(self.name, exists=self.name in storage.read()))
-        self.clear_cache()
+        storage.append(draft.changes(self.name, exists=self.name in storage.journal.tables))
 
 
 class JournalDB(tinydb.TinyDB):
     """A TinyDB on a journal."""
 
-    table_class = JournalTable
+    table_class = JournalTable  # type: ignore[assignment]  # it says no more than its value
 
     def __init__(self, storage: JournalStorage) -> None:
         super().__init__(storage=lambda: storage)
 
 
-def copied(value: Any) -> Any:
-    """Return a copy of plain JSON data, all the way down."""
-    if isinstance(value, dict):
-        return {key: copied(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [copied(inner) for inner in value]
-    return value
+def encode(document: Any) -> bytes:
+    """Return a document as JSON text, one line of UTF-8.
+
+    Half a surrogate pair, which is no text, is written as a question mark; an infinite or undefined number
+    as null.
+
+    Raises:
+        TypeError, ValueError: it holds what JSON cannot.
+    """
+    try:
+        return _ENCODER.encode(document)
+    except UnicodeEncodeError:
+        return _ENCODER.encode(_mended(msgspec.to_builtins(document, enc_hook=_plain)))
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_mended(key): _mended(inner) for key, inner in value.items()}
+    return [_mended(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _plain(value: Any) -> Any:
+    """Return what a number or a text of another library stands for (numpy's, say)."""
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"cannot be recorded: {value!r}")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+_DOCUMENT = msgspec.json.Decoder(dict[str, Any])

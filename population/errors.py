@@ -17,7 +17,8 @@ class PopulationError(Exception):
         ├── Locked         another process writes it
         ├── ReadOnly       it was opened for reading, or closed
         ├── Corrupt        what is stored is not what was written
-        └── StoreFull      the disk took nothing more; what was recorded before is safe
+        ├── StoreFull      the disk has no room; what was recorded before is safe
+        └── StoreFailed    the disk refused for another reason; what was recorded before is safe
     """
 
     exit_code: ClassVar[int] = 1
@@ -64,4 +65,8 @@ class Corrupt(PopulationError):
 
 
 class StoreFull(PopulationError):
-    """The disk did not take a record, and nothing of it was kept; earlier records are safe."""
+    """The disk has no room for a record, and nothing of it was kept; earlier records are safe."""
+
+
+class StoreFailed(PopulationError):
+    """The disk did not take a record, for another reason than room; earlier records are safe."""

@@ -6,7 +6,9 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from population.variant import Direction, Measurement, Purpose, State
+from population.variant import Direction, Measurement, Purpose, Score, State
+
+Burst = Measurement | Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,12 @@ def unchosen(founder: bool) -> frozenset[Purpose]:
     return frozenset({Purpose.REPLICATE, Purpose.FIRST} if founder else {Purpose.REPLICATE})
 
 
-def evidence(measurements: Iterable[Measurement], digest: str, founder: bool) -> dict[int, float]:
+def evidence(measurements: Iterable[Burst], digest: str, founder: bool) -> dict[int, float]:
     """Return the scores of exactly this source that nothing was chosen by, by seed (see ``unchosen``)."""
     return _scores(measurements, digest, unchosen(founder))
 
 
-def screened(measurements: Iterable[Measurement], digest: str) -> dict[int, float]:
+def screened(measurements: Iterable[Burst], digest: str) -> dict[int, float]:
     """Return the scores that exactly this source was chosen by, by seed; trials never count.
 
     The best of many such scores is too good in the mean (the winner's curse), and the best of an optimiser's
@@ -46,9 +48,7 @@ def screened(measurements: Iterable[Measurement], digest: str) -> dict[int, floa
     return _scores(measurements, digest, {Purpose.FIRST, Purpose.CONFIRM})
 
 
-def _scores(
-    measurements: Iterable[Measurement], digest: str, purposes: Collection[Purpose]
-) -> dict[int, float]:
+def _scores(measurements: Iterable[Burst], digest: str, purposes: Collection[Purpose]) -> dict[int, float]:
     """Return the first score under each seed."""
     scores: dict[int, float] = {}
     for m in measurements:
@@ -83,6 +83,6 @@ def probability_better(one: Fitness, other: Fitness, direction: Direction) -> fl
     return 0.5 * math.erfc(-gain / spread / math.sqrt(2.0))
 
 
-def failed(measurements: Sequence[Measurement]) -> bool:
+def failed(measurements: Sequence[Burst]) -> bool:
     """Say whether a variant has been measured and has nothing to show for it but failures."""
     return bool(measurements) and all(m.state is State.FAILED for m in measurements)

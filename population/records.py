@@ -1,14 +1,19 @@
-"""The records of a population as plain JSON documents, and back."""
+"""The records of a population as JSON documents, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import msgspec
+
+from population.database import encode as encoded
 from population.ledger import Call, Event
-from population.variant import Failure, FailureKind, Measurement, Purpose, Variant
+from population.variant import Measurement, Score, Variant
 
+T = TypeVar("T")
 Record = Variant | Measurement | Call | Event
 
 TABLES: Mapping[type[Record], str] = {
@@ -21,188 +26,128 @@ META = "meta"
 
 
 @dataclass(frozen=True, slots=True)
-class MetaValue:
-    """A small JSON value kept under a key, beside the records."""
+class Note:
+    """A small JSON value kept under a key, beside the records: in ``meta``, or in a table of its own.
 
+    Args:
+        table: its table.
+        key: its name there; a second note of that name replaces the first.
+        value: plain JSON.
+    """
+
+    table: str
     key: str
     value: Any
 
 
-def encode(record: Record | MetaValue) -> dict[str, Any]:
-    """Return a record as plain JSON data: enums by value, tuples as lists.
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Removes the note of this key, if there is one."""
+
+    table: str
+    key: str
+
+
+class Names(msgspec.Struct, gc=False):
+    """The part of a document that says what it is: the kind of an event, or the name of the others."""
+
+    kind: str = ""
+    id: str = ""
+    key: str = ""
+
+
+def encode(record: Record | Note) -> bytes:
+    """Return a record as JSON text.
 
     Raises:
-        TypeError: a field holds what JSON cannot.
+        TypeError, ValueError: a field holds what JSON cannot.
     """
-    return {field.name: plain(getattr(record, field.name)) for field in fields(record)}
+    if isinstance(record, Note):
+        return encoded({"key": record.key, "value": record.value})
+    if isinstance(record, Measurement) and not all(math.isfinite(loss) for _, loss in record.curve):
+        curve = [[at, loss if math.isfinite(loss) else repr(loss)] for at, loss in record.curve]
+        return encoded({**msgspec.to_builtins(record), "curve": curve})
+    return encoded(record)
 
 
-def decode(table: str, document: Mapping[str, Any]) -> Record | MetaValue:
-    """Return what a document of one of our tables holds; fields that we do not know are left alone.
-
-    Raises:
-        ValueError: a field is missing, or is not what it should be.
-    """
-    return _DECODERS[table](document)
+def variant(text: bytes) -> Variant:
+    """Return the variant that a document holds (``ValueError`` if it holds none, as all that follow)."""
+    return _read(_VARIANT, text)
 
 
-def plain(value: Any) -> Any:
-    """Return plain JSON data that stands for a value (TypeError if none does)."""
-    if isinstance(value, Failure):
-        return {"kind": value.kind.value, "message": value.message, "traceback": value.traceback}
-    if isinstance(value, Mapping):
-        odd = [key for key in value if not isinstance(key, str)]
-        if odd:
-            raise TypeError(f"a key must be a str, got {odd[0]!r}")
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    if value is None or isinstance(value, bool):
-        return value
-    for kind in (str, int, float):
-        if isinstance(value, kind):
-            return kind(value)  # an enum, or numpy's kind of float, is stored as what it stands for
-    raise TypeError(f"cannot be recorded: {value!r}")
+def measurement(text: bytes) -> Measurement:
+    """Return the measurement that a document holds."""
+    try:
+        return _MEASUREMENT.decode(text)
+    except msgspec.ValidationError as error:
+        document = _DOCUMENT.decode(text)
+        document["curve"] = [[at, float(loss)] for at, loss in document.get("curve", ())]
+        try:
+            return msgspec.convert(document, Measurement)
+        except (msgspec.ValidationError, ValueError):
+            raise ValueError(str(error)) from error
 
 
-def _variant(document: Mapping[str, Any]) -> Variant:
-    """Return the variant that a document holds (ValueError if it holds none)."""
-    return Variant(
-        id=_text(document, "id"),
-        digest=_text(document, "digest"),
-        proposed=_text(document, "proposed"),
-        fingerprint=_text(document, "fingerprint"),
-        parents=tuple(_texts(document, "parents")),
-        operator=_text(document, "operator"),
-        hypothesis=_text(document, "hypothesis"),
-        island=_whole(document, "island"),
-        generation=_whole(document, "generation"),
-        model=_text(document, "model"),
-        tuned=_mapping(document, "tuned"),
-        created=_number(document, "created"),
-    )
+def score(text: bytes) -> Score:
+    """Return the part of a measurement that decisions are made by."""
+    return _read(_SCORE, text)
 
 
-def _measurement(document: Mapping[str, Any]) -> Measurement:
-    """Return the measurement that a document holds (ValueError if it holds none)."""
-    return Measurement(
-        variant=_text(document, "variant"),
-        digest=_text(document, "digest"),
-        seed=_whole(document, "seed"),
-        purpose=Purpose(_text(document, "purpose")),
-        score=None if _get(document, "score") is None else _number(document, "score"),
-        failure=_failure(_get(document, "failure")),
-        seconds=_number(document, "seconds"),
-        train_seconds=_number(document, "train_seconds"),
-        tokens=_whole(document, "tokens"),
-        curve=tuple(_pair(point) for point in _list(document, "curve")),
-        values=_mapping(document, "values"),
-        trial=None if _get(document, "trial") is None else _whole(document, "trial"),
-        device=_text(document, "device"),
-        sandbox=_text({"sandbox": "", **document}, "sandbox"),  # records from before it was kept
-    )
+def call(text: bytes) -> Call:
+    """Return the LLM call that a document holds."""
+    return _read(_CALL, text)
 
 
-def _call(document: Mapping[str, Any]) -> Call:
-    """Return the LLM call that a document holds (ValueError if it holds none)."""
-    return Call(
-        model=_text(document, "model"),
-        operator=_text(document, "operator"),
-        outcome=_text(document, "outcome"),
-        prompt_tokens=_whole(document, "prompt_tokens"),
-        completion_tokens=_whole(document, "completion_tokens"),
-        dollars=None if _get(document, "dollars") is None else _number(document, "dollars"),
-        seconds=_number(document, "seconds"),
-        attempts=_whole(document, "attempts"),
-        transcript=_text(document, "transcript"),
-        at=_number(document, "at"),
-    )
+def event(text: bytes) -> Event:
+    """Return the event that a document holds."""
+    return _read(_EVENT, text)
 
 
-def _event(document: Mapping[str, Any]) -> Event:
-    """Return the event that a document holds (ValueError if it holds none)."""
-    return Event(
-        kind=_text(document, "kind"),
-        text=_text(document, "text"),
-        at=_number(document, "at"),
-        data=_mapping(document, "data"),
-    )
+def kind(text: bytes) -> str:
+    """Return what an event is about."""
+    return _read(_NAMES, text).kind
 
 
-def _meta(document: Mapping[str, Any]) -> MetaValue:
-    """Return the value that a document of the meta table holds (ValueError if it holds none)."""
-    return MetaValue(_text(document, "key"), _get(document, "value"))
+def name(text: bytes) -> str:
+    """Return the id of a variant, or the key of a note."""
+    names = _read(_NAMES, text)
+    return names.id or names.key
 
 
-def _failure(value: Any) -> Failure | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise ValueError(f"failure is {value!r}")
-    return Failure(
-        FailureKind(_text(value, "kind")), _text(value, "message"), traceback=_text(value, "traceback")
-    )
+def note(table: str, text: bytes) -> Note:
+    """Return the note that a document of a table of notes holds."""
+    document = _read(_DOCUMENT, text)
+    if not isinstance(document.get("key"), str) or "value" not in document:
+        raise ValueError("it has no key and value")
+    return Note(table, document["key"], document["value"])
 
 
-def _pair(value: Any) -> tuple[float, float]:
-    match value:
-        case [int() | float() as progress, int() | float() as loss]:
-            return progress, loss
-    raise ValueError(f"curve has a point {value!r}")
+def check(table: str, text: bytes) -> None:
+    """Raise ValueError unless a document is a record of this table."""
+    {
+        TABLES[Variant]: variant,
+        TABLES[Measurement]: measurement,
+        TABLES[Call]: call,
+        TABLES[Event]: event,
+    }[table](text)
 
 
-def _get(document: Mapping[str, Any], key: str) -> Any:
-    if key not in document:
-        raise ValueError(f"{key} is missing")
-    return document[key]
+def merged(before: bytes, after: bytes) -> bytes:
+    """Return a document with the fields of the one it replaces that it has not itself."""
+    return encoded({**_DOCUMENT.decode(before), **_DOCUMENT.decode(after)})
 
 
-def _text(document: Mapping[str, Any], key: str) -> str:
-    value = _get(document, key)
-    if not isinstance(value, str):
-        raise ValueError(f"{key} is {value!r}")
-    return value
+def _read(decoder: msgspec.json.Decoder[T], text: bytes) -> T:
+    try:
+        return decoder.decode(text)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
 
 
-def _whole(document: Mapping[str, Any], key: str) -> int:
-    value = _get(document, key)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{key} is {value!r}")
-    return value
-
-
-def _number(document: Mapping[str, Any], key: str) -> float:
-    value = _get(document, key)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ValueError(f"{key} is {value!r}")
-    return value
-
-
-def _list(document: Mapping[str, Any], key: str) -> list[Any]:
-    value = _get(document, key)
-    if not isinstance(value, list):
-        raise ValueError(f"{key} is {value!r}")
-    return value
-
-
-def _texts(document: Mapping[str, Any], key: str) -> list[str]:
-    value = _list(document, key)
-    if not all(isinstance(inner, str) for inner in value):
-        raise ValueError(f"{key} is {value!r}")
-    return value
-
-
-def _mapping(document: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = _get(document, key)
-    if not isinstance(value, dict):
-        raise ValueError(f"{key} is {value!r}")
-    return value
-
-
-_DECODERS: Mapping[str, Callable[[Mapping[str, Any]], Record | MetaValue]] = {
-    TABLES[Variant]: _variant,
-    TABLES[Measurement]: _measurement,
-    TABLES[Call]: _call,
-    TABLES[Event]: _event,
-    META: _meta,
-}
+_VARIANT = msgspec.json.Decoder(Variant)
+_MEASUREMENT = msgspec.json.Decoder(Measurement)
+_SCORE = msgspec.json.Decoder(Score)
+_CALL = msgspec.json.Decoder(Call)
+_EVENT = msgspec.json.Decoder(Event)
+_NAMES = msgspec.json.Decoder(Names)
+_DOCUMENT = msgspec.json.Decoder(dict[str, Any])

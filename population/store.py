@@ -7,25 +7,27 @@ content hash, ``folder/population.lock`` the id of the process that writes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, cast
 
 from population import journal, records
 from population.comparison import Difference, compare
-from population.database import JournalDB, JournalStorage, JournalTable, copied
+from population.database import JournalDB, JournalStorage, JournalTable
 from population.errors import AlreadyExists, Corrupt, NotARun, ReadOnly
-from population.fitness import Fitness, estimate, evidence, screened, unchosen
+from population.fitness import Fitness, estimate, evidence, screened
 from population.genome import digest
+from population.journal import Change, Journal
 from population.ledger import Call, Event
 from population.lock import Lock
-from population.noise import Noise, Replicates
-from population.records import META, TABLES, MetaValue, Record
-from population.variant import Direction, Measurement, Variant
+from population.noise import Noise
+from population.records import META, TABLES, Gone, Note, Record
+from population.variant import Direction, Measurement, Score, Variant
+from population.views import NOTES, Paid, Views
 
-_JOURNAL = "population.journal"
+JOURNAL = "population.journal"
 LOCK = "population.lock"
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 
@@ -34,20 +36,20 @@ class Population:
     """Everything known of a run; one process at a time may write it, any may read it.
 
     ``db`` is a TinyDB with the tables variants, measurements, calls, events and meta: query and change it
-    as any other. The typed views show what was there at opening and what ``commit`` added; a change
-    made through ``db`` shows in them at the next opening. Not for use by several threads at once.
+    as any other. The typed views show what was there at opening and what ``commit`` or ``stage`` added; a
+    change made through ``db`` shows in them at the next opening. Not for use by several threads at once.
     """
 
     db: JournalDB
 
-    def __init__(self, folder: Path, storage: JournalStorage, lock: Lock | None, torn: str) -> None:
+    def __init__(self, folder: Path, opened: Journal, lock: Lock | None) -> None:
         self.folder = folder
-        self.torn = torn
-        self.db = JournalDB(storage)
-        self._storage = storage
+        self.torn = opened.torn
+        self.db = JournalDB(JournalStorage(opened, lock))
+        self._journal = opened
         self._lock = lock
-        self._views = _Views()
-        self._views.load(folder / _JOURNAL, storage)
+        self._views = Views(opened)
+        self._views.load()
 
     @classmethod
     def create(cls, folder: Path) -> Population:
@@ -57,13 +59,13 @@ class Population:
             AlreadyExists: there is one already.
             StoreFull: the disk did not take it.
         """
-        if (folder / _JOURNAL).exists():
-            raise AlreadyExists(folder / _JOURNAL, "there is a population already")
+        if (folder / JOURNAL).exists():
+            raise AlreadyExists(folder / JOURNAL, "there is a population already")
         journal.make_folder(folder)
         with ExitStack() as undo:
             lock = Lock(folder / LOCK)
             undo.callback(lock.release)
-            journal.create(folder / _JOURNAL)
+            journal.create(folder / JOURNAL)
             population = cls._opened(folder, lock)
             undo.pop_all()
         return population
@@ -79,26 +81,12 @@ class Population:
         """
         if not write:
             return cls._opened(folder, None)
-        if not (folder / _JOURNAL).is_file():
-            raise NotARun(folder / _JOURNAL, "no population here")
-        with ExitStack() as undo:
-            lock = Lock(folder / LOCK)
-            undo.callback(lock.release)
-            population = cls._opened(folder, lock)
-            undo.pop_all()
-        return population
+        with _locked(folder) as lock:
+            return cls._opened(folder, lock)
 
     @classmethod
     def _opened(cls, folder: Path, lock: Lock | None) -> Population:
-        path = folder / _JOURNAL
-        replay = journal.replay(path)
-        writer = None if lock is None else journal.Journal(path, replay.length)
-        storage = JournalStorage(path, replay.tables, writer)
-        with ExitStack() as undo:
-            undo.callback(storage.close)
-            population = cls(folder, storage, lock, replay.torn)
-            undo.pop_all()
-        return population
+        return cls(folder, Journal(folder / JOURNAL, write=lock is not None), lock)
 
     @property
     def variants(self) -> Mapping[str, Variant]:
@@ -112,17 +100,35 @@ class Population:
 
     @property
     def calls(self) -> Sequence[Call]:
-        """The LLM calls, in order."""
+        """The LLM calls, in order; each is read when it is looked at, as the events are."""
         return self._views.calls
+
+    @property
+    def paid(self) -> Paid:
+        """What the LLM calls came to."""
+        return self._views.paid
 
     @property
     def events(self) -> Sequence[Event]:
         """The events, in order."""
         return self._views.events
 
+    def events_of(self, *kinds: str) -> Sequence[Event]:
+        """Return the events of some kinds, in order."""
+        return self._views.events_of(*kinds)
+
+    @property
+    def measured(self) -> Iterable[str]:
+        """The ids of the variants that have been measured, in the order of their first burst."""
+        return self._views.scores.keys()
+
     def measurements(self, variant: str) -> Sequence[Measurement]:
         """Return the measurements of a variant, in order, whatever source of it they measured."""
-        return tuple(self._views.measurements.get(variant, ()))
+        return self._views.measurements(variant)
+
+    def scores(self, variant: str) -> Sequence[Score]:
+        """Return what decisions need of a variant's measurements, in order; nothing is read from the disk."""
+        return tuple(self._views.scores.get(variant, ()))
 
     def spread(self) -> Noise:
         """Return the noise of one burst, pooled over all replicates."""
@@ -135,7 +141,7 @@ class Population:
     def evidence(self, variant: str) -> Mapping[int, float]:
         """Return the scores of a variant's current source that nothing was chosen by, by seed."""
         known = self._views.variants[variant]
-        return evidence(self._views.measurements.get(variant, ()), known.digest, founder=not known.parents)
+        return evidence(self._views.scores.get(variant, ()), known.digest, founder=not known.parents)
 
     def fitness(self, variant: str) -> Fitness | None:
         """Return the estimate for a variant's current source, None without a score (KeyError if unknown).
@@ -143,7 +149,7 @@ class Population:
         Scores that the variant was chosen by count only while there are no others.
         """
         scores = self.evidence(variant) or screened(
-            self._views.measurements.get(variant, ()), self._views.variants[variant].digest
+            self._views.scores.get(variant, ()), self._views.variants[variant].digest
         )
         return estimate(scores.values(), self.noise())
 
@@ -152,43 +158,55 @@ class Population:
         return compare(self.evidence(one), self.evidence(other), direction, self.spread())
 
     def meta(self, key: str, default: Any = None) -> Any:
-        """Return what ``set_meta`` kept under a key."""
-        return copied(self._views.meta.get(key, default))
+        """Return what ``set_meta`` kept under a key (not to be changed)."""
+        return self._views.notes[META].get(key, default)
 
     def set_meta(self, **values: Any) -> None:
         """Keep small JSON values, durably (errors as in ``commit``)."""
         self.commit(meta=values)
 
-    def commit(self, *given: Record, meta: Mapping[str, Any] | None = None) -> None:
+    def notes(self, table: str) -> Mapping[str, Any]:
+        """Return the notes of a table by key, in the order of their coming."""
+        return MappingProxyType(self._views.notes[table])
+
+    def commit(self, *given: Record | Note | Gone, meta: Mapping[str, Any] | None = None) -> None:
         """Record all of these in one durable append: after a crash they are all there, or none is.
 
-        A variant known already is replaced. Keep its source first (``keep_source``).
+        A variant known already is replaced. Keep its source first (``keep_source``). What has been staged
+        before goes with them.
 
         Args:
-            given: the records, parents before their children.
+            given: the records, parents before their children; notes to be kept or removed.
             meta: values for ``set_meta``, in the same append.
 
         Raises:
-            StoreFull: the disk did not take them; nothing was recorded.
+            StoreFull, StoreFailed: the disk did not take them; nothing was recorded.
             ReadOnly: the population was opened for reading, or closed.
-            TypeError: a record holds what JSON cannot.
-            ValueError: a parent or a measured variant is unknown, or a variant's parents changed.
+            TypeError, ValueError: a record holds what JSON cannot, or what it should not; a parent or a
+                measured variant is unknown, or a variant's parents changed.
         """
-        self._check(given)
-        changes: list[tuple[str, int, journal.Document]] = []
-        taken: dict[tuple[str, str], int] = {}
-        for record in given:
-            table, document = TABLES[type(record)], records.encode(record)
-            name = record.id if isinstance(record, Variant) else ""
-            changes.append(self._placed(table, "id", name, document, taken))
-        for key, value in (meta or {}).items():
-            document = records.encode(MetaValue(key, value))
-            changes.append(self._placed(META, "key", key, document, taken))
-        entries = [records.decode(table, document) for table, _, document in changes]
-        self._storage.append([*changes])
-        for (table, number, _), entry in zip(changes, entries, strict=True):
-            self.db.table(table).clear_cache()
-            self._views.add(entry, number)
+        changes = self._changes(given, meta or {})
+        self._journal.append(changes)
+        self._show(changes)
+
+    def stage(self, *given: Record | Note | Gone, meta: Mapping[str, Any] | None = None) -> None:
+        """Record all of these in memory; they reach the disk together, with the next ``flush`` or ``commit``.
+
+        Raises:
+            ReadOnly, TypeError, ValueError: as in ``commit``.
+        """
+        changes = self._changes(given, meta or {})
+        self._journal.stage(changes)
+        self._show(changes)
+
+    def flush(self) -> None:
+        """Write what has been staged, in one durable append.
+
+        Raises:
+            StoreFull, StoreFailed: the disk did not take it; it stays staged, to be tried again.
+        """
+        if self._journal.staged:
+            self._journal.append([])
 
     def keep_source(self, text: str) -> str:
         """Write a source to the disk, unless it is there, and return its content hash.
@@ -226,9 +244,7 @@ class Population:
     def close(self) -> None:
         """Let another process write; what was loaded stays readable. A second time does nothing."""
         self.db.close()
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        self._lock = None
 
     def __enter__(self) -> Self:
         return self
@@ -243,13 +259,47 @@ class Population:
             raise ValueError(f"a content hash is 32 hex digits, got {name!r}")
         return self.folder / "variants" / name[:2] / f"{name}.py"
 
-    def _check(self, given: Sequence[Record]) -> None:
+    def _changes(self, given: Sequence[Record | Note | Gone], meta: Mapping[str, Any]) -> list[Change]:
+        """Return the changes of documents that these records are, each of them checked."""
+        self._check(given)
+        taken: dict[tuple[str, str], int] = {}
+        changes: list[Change] = []
+        for record in [*given, *(Note(META, key, value) for key, value in meta.items())]:
+            if isinstance(record, Gone):
+                number = self._views.places.get((record.table, record.key))
+                changes += [] if number is None else [(record.table, number, None)]
+            elif isinstance(record, Note):
+                text = records.encode(record)
+                changes.append(self._placed(record.table, record.key, text, taken))
+            else:
+                table, text = TABLES[type(record)], records.encode(record)
+                name = record.id if isinstance(record, Variant) else ""
+                records.check(table, text)
+                changes.append(self._placed(table, name, text, taken))
+        return changes
+
+    def _show(self, changes: Sequence[Change]) -> None:
+        """Take changes into the views."""
+        for table, number, text in changes:
+            assert number is not None
+            if text is None:
+                self._views.forget(table, number)
+            else:
+                self._views.add(table, number, text)
+
+    def _check(self, given: Sequence[Record | Note | Gone]) -> None:
         """Refuse records that would leave a lineage with a hole, or a measurement of nobody."""
         known = self._views.variants
         new: set[str] = set()
         for record in given:
             if isinstance(record, Measurement) and record.variant not in known and record.variant not in new:
                 raise ValueError(f"a measurement of {record.variant}, which is not in the population")
+            if (
+                isinstance(record, Note | Gone)
+                and record.table != META
+                and not record.table.startswith(NOTES)
+            ):
+                raise ValueError(f"a table of notes begins with {NOTES}, got {record.table}")
             if not isinstance(record, Variant):
                 continue
             missing = [parent for parent in record.parents if parent not in known and parent not in new]
@@ -259,67 +309,50 @@ class Population:
                 raise ValueError(f"{record.id} is in the population already, with other parents")
             new.add(record.id)
 
-    def _placed(
-        self, table: str, field: str, name: str, document: journal.Document, taken: dict[tuple[str, str], int]
-    ) -> tuple[str, int, journal.Document]:
+    def _placed(self, table: str, name: str, text: bytes, taken: dict[tuple[str, str], int]) -> Change:
         """Return the change that puts a document in its place: a new one, or that of the same name."""
         number = taken.get((table, name)) if name else None
         if number is None and name:
             number = self._views.places.get((table, name))
-            there = self._storage.rows(table).get(str(number), {})
-            if there.get(field) != name:
-                number = None  # removed through ``db``
-            else:
-                document = {**there, **document}  # what somebody else wrote beside it stays
+            place = self._journal.tables.get(table, {}).get(number) if number is not None else None
+            if place is None or records.name(self._journal.text(place)) != name:
+                number = None  # there is none, or it was removed through ``db``
+            elif table == TABLES[Variant]:
+                text = records.merged(self._journal.text(place), text)  # what somebody wrote beside it stays
         if number is None:
             number = cast(JournalTable, self.db.table(table)).next_id()
         if name:
             taken[table, name] = number
-        return table, number, document
+        return table, number, text
 
 
-class _Views:
-    """The records as typed objects, kept up to date one document at a time."""
+@contextmanager
+def _locked(folder: Path) -> Iterator[Lock]:
+    """Take the lock of a population; it is given back only if the work under it fails."""
+    if not (folder / JOURNAL).is_file():
+        raise NotARun(folder / JOURNAL, "no population here")
+    lock = Lock(folder / LOCK)
+    try:
+        yield lock
+    except BaseException:
+        lock.release()
+        raise
 
-    def __init__(self) -> None:
-        self.variants: dict[str, Variant] = {}
-        self.measurements: dict[str, list[Measurement]] = {}
-        self.calls: list[Call] = []
-        self.events: list[Event] = []
-        self.meta: dict[str, Any] = {}
-        self.by_fingerprint: dict[str, str] = {}
-        self.replicates = Replicates()
-        self.places: dict[tuple[str, str], int] = {}
 
-    def load(self, path: Path, storage: JournalStorage) -> None:
-        """Take in all that is stored (Corrupt if a document is no record)."""
-        for table in [*TABLES.values(), META]:
-            for number, document in storage.rows(table).items():
-                try:
-                    self.add(records.decode(table, copied(document)), int(number))
-                except ValueError as error:
-                    raise Corrupt(path, f"document {number} of table {table}: {error}") from error
+def open_database(folder: Path, *, write: bool = False) -> JournalDB:
+    """Open the documents of a population as a TinyDB, without the typed views.
 
-    def add(self, entry: Record | MetaValue, number: int) -> None:
-        """Take in what the document of this number holds."""
-        match entry:
-            case Variant():
-                self.variants[entry.id] = entry
-                self.by_fingerprint.setdefault(entry.fingerprint, entry.id)
-                self.places[TABLES[Variant], entry.id] = number
-            case Measurement():
-                self.measurements.setdefault(entry.variant, []).append(entry)
-                self._replicate(entry)
-            case Call():
-                self.calls.append(entry)
-            case Event():
-                self.events.append(entry)
-            case MetaValue():
-                self.meta[entry.key] = entry.value
-                self.places[META, entry.key] = number
+    It shows what was there at opening, also while a search runs. Everything that TinyDB does works; a change
+    is on the disk when its call returns.
 
-    def _replicate(self, measurement: Measurement) -> None:
-        """Let a score count for the noise, unless something was chosen by it."""
-        founder = not self.variants[measurement.variant].parents
-        if measurement.score is not None and measurement.purpose in unchosen(founder):
-            self.replicates.add(measurement.digest, measurement.seed, measurement.score)
+    Args:
+        folder: the run folder.
+        write: whether it is to be changed; nobody else may write it meanwhile, so ``close`` it.
+
+    Raises:
+        NotARun, Locked, Corrupt: as in ``Population.open``.
+    """
+    if not write:
+        return JournalDB(JournalStorage(Journal(folder / JOURNAL)))
+    with _locked(folder) as lock:
+        return JournalDB(JournalStorage(Journal(folder / JOURNAL, write=True), lock))

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 Value = int | float | str
 """A tunable's value, as it stands in the source."""
 
@@ -61,6 +63,13 @@ class State(enum.StrEnum):
     SCORED = "scored"
     FAILED = "failed"
     PRUNED = "pruned"
+
+
+def state(score: float | None, failure: object | None) -> State:
+    """Say what a burst came to that has this score, or this failure."""
+    if failure is not None:
+        return State.FAILED
+    return State.PRUNED if score is None else State.SCORED
 
 
 class Purpose(enum.StrEnum):
@@ -134,9 +143,39 @@ class Measurement:
     @property
     def state(self) -> State:
         """Say what the burst came to."""
-        if self.failure is not None:
-            return State.FAILED
-        return State.PRUNED if self.score is None else State.SCORED
+        return state(self.score, self.failure)
+
+
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """The part of a failure that decisions are made by."""
+
+    kind: FailureKind
+
+
+class Score(msgspec.Struct, frozen=True, gc=False):
+    """The part of a measurement that decisions are made by, small enough to be kept in memory for all.
+
+    Args:
+        variant, digest, seed, purpose, score, failure, seconds: as in ``Measurement``.
+    """
+
+    variant: str
+    digest: str
+    seed: int
+    purpose: Purpose
+    score: float | None
+    failure: Failed | None
+    seconds: float
+
+    @property
+    def spent(self) -> bool:
+        """Say whether the search spent a burst on it (see ``Measurement``)."""
+        return self.purpose.searches and self.seconds > 0.0
+
+    @property
+    def state(self) -> State:
+        """Say what the burst came to."""
+        return state(self.score, self.failure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from tinydb.table import Document
 
 from population import journal
 from population.database import JournalDB, JournalStorage
+from population.journal import Journal
 
 
 def opened(path):
-    replay = journal.replay(path)
-    return JournalDB(JournalStorage(path, replay.tables, journal.Journal(path, replay.length)))
+    return JournalDB(JournalStorage(Journal(path, write=True)))
 
 
 @pytest.fixture

@@ -134,7 +134,6 @@ def test_a_commit_that_is_refused_leaves_nothing(population, a_variant, a_measur
         ((a_variant("v1", "v1"),), ValueError),
         ((a_variant("v1", "v0"), a_variant("v0", "v1")), ValueError),
         ((a_variant("v1", "v0"), Event("x", "", 0.0, {"bad": object()})), TypeError),
-        ((a_variant("v1", "v0"), Event("x", "", 0.0, {1: 2})), TypeError),
         ((a_variant("v1", "v0", generation=0.5),), ValueError),
     ]:
         with pytest.raises(error):
@@ -181,7 +180,7 @@ def test_a_variant_removed_by_a_user_takes_nobodys_place_when_committed_again(po
 def test_a_document_that_is_no_record_is_named(population, a_variant):
     population.commit(a_variant("v0"))
     population.db.table("variants").update({"parents": "v9"})
-    with pytest.raises(Corrupt, match="document 1 of table variants: parents is 'v9'"):
+    with pytest.raises(Corrupt, match=r"document 1 of table variants: .*array.*str.*parents"):
         reopened(population)
 
 
@@ -318,7 +317,9 @@ population.commit(variant(9))
     )
     said, _ = writer.communicate(timeout=30)
     assert writer.returncode == 0
-    assert said.splitlines()[0].startswith(f"2 {folder}/population.journal: not recorded, the disk said")
+    assert said.splitlines()[0].startswith(
+        f"2 {folder}/population.journal: not recorded; nothing recorded before is lost, the disk said"
+    )
     assert said.splitlines()[-1] == "['v0', 'v1'] 2"
     with Population.open(folder) as population:
         assert (list(population.variants), population.torn) == (["v0", "v1", "v9"], "")
