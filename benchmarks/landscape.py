@@ -22,6 +22,7 @@ from evolve.bursts.executor import Job, Result, Watch
 from evolve.measuring import Brake, Meter
 from evolve.policy import Policy
 from evolve.race import SEED
+from evolve.room import Room
 from evolve.search import Search
 from evolve.seeds import Seeds
 from evolve.settings import Settings
@@ -147,6 +148,7 @@ def wired(
     }
     policy = Policy(**{**fields, **changes})  # type: ignore[arg-type]
     brake = Brake()
-    meter = Meter(executor, brake, Seeds(seed))
+    room = Room(folder, lambda: brake.on, lambda _: None)
+    meter = Meter(executor, brake, Seeds(seed), room)
     studies = Studies(folder / "studies", Direction.MINIMIZE)
-    return Search(policy, population, breeder, meter, studies, brake, lambda _: None)
+    return Search(policy, population, breeder, meter, studies, brake, room, lambda _: None)

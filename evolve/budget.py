@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evolve.progress import Budget
-from population.fitness import Fitness
-from population.ledger import Call
+from population.fitness import Burst, Fitness
 from population.store import Population
-from population.variant import Direction, Measurement, Purpose, State
+from population.variant import Direction, Purpose, State
 
 _ADVANCE = 60  # bursts whose share of replicates may be spent from the start
 _FIRST_CALL = 0.01  # dollars that a call is taken to cost while none has been paid
@@ -51,12 +49,6 @@ class Spent:
             return True
         price = self.dollars / self.calls if self.calls else _FIRST_CALL
         return self.dollars + (asking + 1) * price <= limits.dollars
-
-
-def spent_on(calls: Sequence[Call]) -> tuple[float, int]:
-    """Return the dollars of all calls whose price is known, and the number of those whose price is not."""
-    unknown = sum(call.dollars is None for call in calls)
-    return sum(call.dollars or 0.0 for call in calls), unknown
 
 
 def exhausted(limits: Limits, spent: Spent, best: Fitness | None, direction: Direction) -> str:
@@ -103,7 +95,7 @@ class Counts:
     failed: int = 0
     refused: int = 0
 
-    def count(self, measurement: Measurement) -> None:
+    def count(self, measurement: Burst) -> None:
         """Count one burst of the search; what was refused before its burst cost none."""
         self.evaluations += measurement.spent
         self.failed += measurement.state is State.FAILED and measurement.purpose is Purpose.FIRST
@@ -121,10 +113,10 @@ def counted(population: Population, seed: str, noise: int) -> Counts:
     """Count what a population holds; the first ``noise`` bursts of ``seed`` are not for the race."""
     counts = Counts()
     for name in population.variants:
-        measured = population.measurements(name)
+        measured = population.scores(name)
         for measurement in measured:
             counts.count(measurement)
         again = sum(measurement.purpose is Purpose.REPLICATE for measurement in measured)
         counts.replicates += max(0, again - noise + 1) if name == seed else again
-    counts.refused = sum(event.kind == "refusal" for event in population.events)
+    counts.refused = len(population.events_of("refusal"))
     return counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from evolve import tuning
@@ -29,7 +29,7 @@ _IMPROVED = 0.84  # P(better than the parent) of a child that counts as a succes
 
 
 class Folding:
-    """Puts outcomes on record, one at a time.
+    """Puts outcomes on record, one at a time; whoever calls it sees to it that the record reaches the disk.
 
     Args:
         policy: the numbers to decide by.
@@ -58,17 +58,17 @@ class Folding:
         self._counts = counts
         self._notify = notify
         self._clock = clock
-        self._refused_in_a_row = 0
+        self.refused_in_a_row = 0
 
     def admit(self, variant: Variant, ticket: int) -> None:
         """Record a new variant, before anything is spent on it."""
         data = {"ticket": ticket, **_who(variant)}
         event = Event("admitted", f"{variant.id} from {' and '.join(variant.parents)}", self._now(), data)
-        self._population.commit(variant, event)
+        self._population.stage(variant, event)
         self._notify(event)
 
     def fold(self, outcome: Outcome) -> list[Next]:
-        """Record an outcome durably; return what should follow.
+        """Record an outcome; return what should follow.
 
         Raises:
             InputError: the seed variant fails.
@@ -76,7 +76,7 @@ class Folding:
         """
         follow: list[Next] = []
         if isinstance(outcome, Measured):
-            self._refused_in_a_row = 0
+            self.refused_in_a_row = 0
             if isinstance(outcome.job, Measure):
                 self._race.ended(outcome.variant.id, outcome.job.number)
             confirms = outcome.measurement.purpose is Purpose.CONFIRM
@@ -100,7 +100,7 @@ class Folding:
         """Record a burst; a failure may be repaired, a good child tuned."""
         variant, measurement, birth = outcome.variant, outcome.measurement, outcome.birth
         self._counts.count(measurement)
-        self._population.commit(measurement)
+        self._population.stage(measurement)
         self._breeder.note(variant)
         improved = self._improved(variant)
         if birth is not None:
@@ -108,14 +108,14 @@ class Folding:
         self._record(self._told(outcome, improved))
         for event in self._breeder.migrate(self._clock()) if birth is not None else ():
             self._record(event)
-        if failed(self._population.measurements(variant.id)):
+        if failed(self._population.scores(variant.id)):
             return self._after_failure(variant, measurement)
         return self._after_first(variant) if measurement.purpose is Purpose.FIRST else []
 
     def _refused(self, outcome: Refused) -> None:
         """Record a refusal."""
-        birth, refusal = outcome.birth, outcome.refusal
-        self._refused_in_a_row += 1
+        birth, refusal = outcome.job, outcome.refusal
+        self.refused_in_a_row += 1
         self._counts.refused += 1
         self._breeder.learn(birth.arm, False)
         data = {
@@ -127,26 +127,19 @@ class Folding:
             "parents": [parent.variant.id for parent in birth.context.parents],
         }
         self.event("refusal", f"{birth.arm.operator}: {refusal.reason}", data)
-        if self._refused_in_a_row >= _REFUSALS_IN_A_ROW:
+        if self.refused_in_a_row >= _REFUSALS_IN_A_ROW:
             raise EngineFault(
-                f"{self._refused_in_a_row} proposals in a row were refused without one burst; "
+                f"{self.refused_in_a_row} proposals in a row were refused without one burst; "
                 f"the last: {refusal.reason}"
             )
 
     def _tuned(self, outcome: Tuned) -> list[Next]:
-        """Record trials; the best one is measured once more if it is better past the noise."""
+        """Record trials; have the best one and the variant's own numbers measured once more, if that pays."""
         variant = self._population.variants[outcome.variant.id]
         for measurement in outcome.measurements:
             self._counts.count(measurement)
+        self._population.stage(*outcome.measurements)
         winner = self._winner(variant, outcome.measurements)
-        if winner is not None:  # before its trial is on record, which may be all that a crash leaves
-            self._population.keep_source(outcome.sources[outcome.measurements.index(winner)])
-        self._population.commit(*outcome.measurements)
-        return self._after_trials(variant, outcome.measurements)
-
-    def _after_trials(self, variant: Variant, trials: Sequence[Measurement]) -> list[Next]:
-        """Have the best trial and the variant's own numbers measured under one more seed, if that pays."""
-        winner = self._winner(variant, trials)
         if winner is None:
             return self._settled(variant, {}, "its own numbers stay")
         both = self._confirmations(variant)
@@ -175,7 +168,7 @@ class Folding:
         """Record a burst that confirms a tuning; with both there, decide."""
         variant = self._population.variants[outcome.variant.id]
         self._counts.count(outcome.measurement)
-        self._population.commit(outcome.measurement)
+        self._population.stage(outcome.measurement)
         return self._decided(variant) if len(self._confirmations(variant)) == 2 else []
 
     def _decided(self, variant: Variant) -> list[Next]:
@@ -193,7 +186,7 @@ class Folding:
             return self._settled(variant, {}, told)
         adopted = replace(variant, digest=tried.digest, tuned=dict(tried.values))
         changes = self._changes(variant, adopted)
-        self._population.commit(adopted)
+        self._population.stage(adopted)
         told = ", ".join(f"{name} = {value}" for name, value in changes.items())
         return self._settled(adopted, changes, told)
 
@@ -240,17 +233,6 @@ class Folding:
             self._crown(SEED, text, {**_who(self._population.variants[SEED]), "over": None})
         return self._race.found()
 
-    def unsettled(self) -> list[str]:
-        """Return the variants whose trials are on record and whose tuning has no outcome yet."""
-        known = self._population
-        settled = {event.data["variant"] for event in known.events if event.kind == TUNED}
-        return [name for name in known.variants if self._trials(name) and name not in settled]
-
-    def settle(self, names: Iterable[str]) -> list[Next]:
-        """Go on with tunings that an earlier session left without an outcome."""
-        variants = self._population.variants
-        return [wish for name in names for wish in self._after_trials(variants[name], self._trials(name))]
-
     def _trials(self, name: str) -> list[Measurement]:
         return [m for m in self._population.measurements(name) if m.purpose is Purpose.TRIAL]
 
@@ -275,7 +257,7 @@ class Folding:
     def _crown(self, variant: str, text: str, data: Mapping[str, object]) -> None:
         """Make a variant champion, in one append with the event that says so."""
         event = Event(CROWNED, text, self._now(), dict(data))
-        self._population.commit(event, meta={"champion": variant})
+        self._population.stage(event, meta={"champion": variant})
         self._notify(event)
 
     def _improved(self, variant: Variant) -> bool:
@@ -317,7 +299,7 @@ class Folding:
         self._record(Event(kind, text, self._now(), dict(data)))
 
     def _record(self, event: Event) -> None:
-        self._population.commit(event)
+        self._population.stage(event)
         self._notify(event)
 
     def _now(self) -> float:

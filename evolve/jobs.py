@@ -13,11 +13,20 @@ from population.variant import Measurement, Purpose, Variant
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """Make a child and measure it once."""
+    """Make a child and measure it once.
+
+    Args:
+        ticket: number of the job.
+        arm: operator and model.
+        operator: makes the child; None when an earlier session planned it with a model that is gone.
+        context: what the operator gets to know.
+        island: where the child is born.
+        rng: the operator's own.
+    """
 
     ticket: int
     arm: Arm
-    operator: Operator
+    operator: Operator | None
     context: Context
     island: int
     rng: Generator
@@ -71,7 +80,7 @@ Job = Birth | Measure | Tune
 class Refused:
     """No child came of a birth."""
 
-    birth: Birth
+    job: Birth
     refusal: Refusal
 
 
@@ -91,11 +100,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A variant's trials, in order, and for each the exact source that ran."""
+    """A variant's trials, in order; the source of the best one has been kept."""
 
     variant: Variant
     measurements: tuple[Measurement, ...]
-    sources: tuple[str, ...]
+    job: Tune
 
 
 @dataclass(frozen=True, slots=True)

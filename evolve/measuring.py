@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from evolve.bursts.executor import Executor, Job, Result, Watch
+from evolve.room import Room
 from population.genome import values_of
 from population.variant import Measurement, Purpose, Value, Variant
 
 T = TypeVar("T")
+Begun = Callable[[], Awaitable[None]]
+"""Awaited when a burst has its slot and is about to begin."""
 
 
 class Halted(Exception):
@@ -93,20 +96,22 @@ class Meter:
         executor: where bursts run.
         brake: bursts that have not begun when it is pulled are given up.
         seeds: gives the seed of each number (see ``seeds``); the same for all variants.
+        room: waits while the disk is full.
     """
 
-    def __init__(self, executor: Executor, brake: Brake, seeds: Callable[[int], int]) -> None:
+    def __init__(self, executor: Executor, brake: Brake, seeds: Callable[[int], int], room: Room) -> None:
         self._executor = executor
         self._brake = brake
+        self._room = room
         self.seeds = seeds
         self._slots = asyncio.Semaphore(executor.slots)
         self.slots = executor.slots
         self.running = 0
 
-    async def smoke(self, variant: Variant, source: str) -> Measurement | None:
+    async def smoke(self, variant: Variant, source: str, begun: Begun | None = None) -> Measurement | None:
         """Run one step and a few queries; return the measurement of the failure, or None when it runs."""
         job = Job(f"{variant.id}-smoke", source, self.seeds(0), smoke=True)
-        result = await self._run(job, _never)
+        result = await self._run(job, _never, begun)
         if result.failure is None:
             return None
         return _measurement(variant.id, variant.digest, job.seed, Purpose.FIRST, result, values_of(source))
@@ -118,29 +123,46 @@ class Meter:
         source: str,
         purpose: Purpose,
         number: int = 0,
+        begun: Begun | None = None,
         trial: int | None = None,
         watch: Watch | None = None,
     ) -> Measurement:
         """Run one burst of exactly this source, with the seed of this number.
+
+        ``begun`` is awaited when it has its slot.
 
         Raises:
             Halted: the search stopped before the burst began.
         """
         name = f"{variant.id}-{purpose.value}-{number if trial is None else trial}"
         job = Job(name, source, self.seeds(number))
-        result = await self._run(job, watch or _never)
+        result = await self._run(job, watch or _never, begun)
         if result.failure is not None and not result.failure.kind.repeats:
-            result = await self._run(job, watch or _never)
+            result = await self._run(job, watch or _never, begun)
         return _measurement(variant.id, digest, job.seed, purpose, result, values_of(source), trial)
 
-    async def _run(self, job: Job, watch: Watch) -> Result:
+    async def _run(self, job: Job, watch: Watch, begun: Begun | None) -> Result:
         await self._brake.unless_on(_acquired(self._slots))
         self.running += 1
         try:
-            return await self._executor.run(job, watch)
+            if begun is not None:
+                await begun()
+            while True:
+                result = await self._attempt(job, watch)
+                if result is not None and (result.failure is None or not self._room.short):
+                    return result
+                await self._room.enough()  # it may have failed for lack of room
         finally:
             self.running -= 1
             self._slots.release()
+
+    async def _attempt(self, job: Job, watch: Watch) -> Result | None:
+        """Run a burst; None when the disk had no room for what it needs."""
+        try:
+            return await self._executor.run(job, watch)
+        except OSError as error:
+            await self._room.wait(error)
+            return None
 
 
 async def _acquired(semaphore: asyncio.Semaphore) -> None:

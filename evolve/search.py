@@ -6,34 +6,46 @@ population before the next job is chosen. Nothing below decides what happens nex
 With a fixed seed and token budgets the result does not depend on timing: every job's generator comes from
 the seed and its ticket, births pass admission in the order of their tickets, outcomes are folded in that
 order too, and a job is chosen when, and only when, the one ``ahead`` tickets before it has been folded.
+
+Nor does it depend on where the search was killed: what an outcome leaves, and the jobs that are chosen
+because of it, reach the disk in one append before anything is begun or told; a session begins with the jobs
+that the last one left (see ``docket``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
+import contextlib
+import functools
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from evolve import admission, budget
+from evolve import admission, budget, tuning
 from evolve.breeding import Breeder
 from evolve.budget import Counts, Spent, counted
+from evolve.docket import PATIENCE, Docket, Planned
 from evolve.folding import Folding
 from evolve.jobs import Birth, Dropped, Job, Measure, Measured, Outcome, Refused, Tune, Tuned
-from evolve.measuring import Brake, Halted, Meter, Turnstile
+from evolve.measuring import Begun, Brake, Halted, Meter, Turnstile
 from evolve.policy import Policy
 from evolve.progress import Snapshot
-from evolve.race import SEED, Race
+from evolve.race import ENTERED, SEED, Race
+from evolve.room import Room
 from evolve.seeds import CONFIRM
 from evolve.tuning import Studies
 from evolve.wishes import Next, Wish
 from operators.proposal import Proposal, Refusal, RefusalKind
 from population import genome
+from population.errors import PopulationError
 from population.fitness import Fitness
+from population.islands import MIGRATION
 from population.ledger import Event
 from population.store import Population
-from population.variant import Failure, Measurement, Purpose, Variant
+from population.variant import Failure, FailureKind, Measurement, Purpose, Variant
 
 _FAR = 1e8  # seconds: three years, for a search without a limit in hours
 _SILENCE = 2.0  # seconds that a birth waits after a model did not answer
@@ -49,7 +61,9 @@ class Search:
         meter: runs bursts.
         studies: Optuna's studies.
         brake: stops the search when pulled.
-        notify: sees every event that is recorded.
+        room: waits while the disk is full.
+        notify: sees every event once it is on the disk.
+        crashed: whether the session before this one was killed.
         clock: unix time.
         monotonic: seconds, for the time used.
     """
@@ -62,7 +76,9 @@ class Search:
         meter: Meter,
         studies: Studies,
         brake: Brake,
+        room: Room,
         notify: Callable[[Event], None],
+        crashed: bool = False,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,18 +88,24 @@ class Search:
         self._meter = meter
         self._studies = studies
         self._brake = brake
+        self._room = room
+        self._notify = notify
+        self._crashed = crashed
         self._clock = clock
         self._monotonic = monotonic
         self._started = monotonic()
         self._earlier = float(population.meta("clock", 0.0))
-        self._ticket = int(population.meta("ticket", 0))
         self._counts: Counts = counted(population, SEED, policy.seed_replicates)
         self._race = Race(policy, population, self._counts, meter.seeds)
-        self._folding = Folding(policy, population, breeder, self._counts, notify, clock, self._race)
+        self._told: list[Event] = []
+        self._folding = Folding(
+            policy, population, breeder, self._counts, self._told.append, clock, self._race
+        )
+        self._docket = Docket(population)
         self._gate = Turnstile(policy.ordered)
         self._tasks: dict[int, tuple[Job, asyncio.Task[Outcome]]] = {}
-        self._wishes: list[tuple[Wish, int, Next]] = []
-        self._wished = itertools.count()
+        self._left: deque[Job] = deque()
+        self._ticket = 0
         self._asking = 0
 
     # The loop
@@ -95,25 +117,69 @@ class Search:
             InputError: the seed variant fails.
             EngineFault: the search cannot go on.
         """
-        self._breeder.restore()
-        unsettled = self._folding.unsettled()
-        self._race.restore(unsettled)
-        self._take_up(unsettled)
+        self._restore()
         alarm = self._set_alarm()
         try:
             while True:
-                self._begin_jobs()
+                jobs = self._chosen()
+                await self._durable()
+                self._begin(jobs)
                 if not self._tasks:
                     return self._brake.reason or "there is nothing left to do"
                 outcomes, fault = await self._ended()
                 for outcome in outcomes:
-                    self._wish(self._folding.fold(outcome))
-                    self._population.set_meta(clock=round(self._elapsed(), 1), ticket=self._ticket)
+                    self._fold(outcome)
                 if fault is not None:
                     raise fault
         finally:
             alarm.cancel()
             await self._abandon()
+            with contextlib.suppress(PopulationError):  # what is raised beside it says why
+                self._population.flush()
+                self._tell()
+
+    def _restore(self) -> None:
+        """Take up everything where the last session left it."""
+        known, docket = self._population, self._docket
+        state: Mapping[str, Any] = known.meta("search", {})
+        self._ticket = int(state.get("ticket", 0))
+        self._folding.refused_in_a_row = int(state.get("refused_in_a_row", 0))
+        self._breeder.restore(known.measured, state.get("breeder"), known.events_of(MIGRATION))
+        entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
+        asked = docket.asked()
+        self._race.restore(docket.held(), state.get("race"), entered, asked)
+        self._counts.replicates += sum(not self._race.is_founding(*one) for one in asked)
+        running = docket.recover(self._crashed)
+        if self._crashed and running:
+            bursts = (
+                "a burst was running; it is" if running == 1 else f"{running} bursts were running; they are"
+            )
+            self._folding.event("recovered", f"when the last session was killed, {bursts} run again", {})
+        self._left.extend(job for planned in docket.jobs() if (job := self._again(planned)) is not None)
+        self._wish_for_the_rest()
+
+    def _wish_for_the_rest(self) -> None:
+        """Wish for what nobody has: first bursts, the seed's replicates, what the race wants."""
+        known, awaited = self._population, self._docket.awaited()
+        for name in known.variants:
+            unmeasured = known.fitness(name) is None and (name == SEED or not known.scores(name))
+            if unmeasured and name not in awaited:
+                self._docket.wish(Next(Wish.MEASURE, name))
+        founded = self._folding.found() if known.fitness(SEED) is not None else []
+        for wanted in founded + self._folding.race():
+            self._docket.wish(wanted)
+
+    def _again(self, planned: Planned | Measure | Tune) -> Job | None:
+        """Return a job of an earlier session; None for a birth that nobody can go on with."""
+        if not isinstance(planned, Planned):
+            return planned
+        birth = self._breeder.again(planned.ticket, planned.arm, planned.context, planned.island)
+        ticket = planned.ticket
+        done = self._docket.admitted(ticket) is not None or self._docket.proposed(ticket) is not None
+        if birth.operator is None and not done:
+            self._docket.end(ticket)
+            return None
+        return birth
 
     def _set_alarm(self) -> asyncio.Handle:
         """Have the brake pulled when the hours are used, also while no outcome comes in."""
@@ -127,61 +193,89 @@ class Search:
         if reason:
             self._brake.pull(reason)
 
-    def _take_up(self, unsettled: Iterable[str]) -> None:
-        """Wish for what an earlier session left undone: first bursts, tunings, the seed's, the race's."""
-        known = self._population
-        for name in known.variants:
-            if known.fitness(name) is None and (name == SEED or not known.measurements(name)):
-                self._wish([Next(Wish.MEASURE, name)])
-        self._wish(self._folding.settle(unsettled))
-        if known.fitness(SEED) is not None:
-            self._wish(self._folding.found())
-        self._wish(self._folding.race())
+    def _fold(self, outcome: Outcome) -> None:
+        """Record an outcome and what follows from it; what was given up stays on the docket."""
+        if isinstance(outcome, Dropped):
+            return
+        self._docket.end(outcome.job.ticket)
+        for wanted in self._folding.fold(outcome):
+            self._docket.wish(wanted)
 
-    def _wish(self, wanted: Iterable[Next]) -> None:
-        """Queue wishes: the most urgent first, equals in the order of their coming."""
-        self._wishes += [(one.wish, next(self._wished), one) for one in wanted]
+    async def _durable(self) -> None:
+        """Have everything recorded so far on the disk, and tell of it."""
+        state = {
+            "ticket": self._ticket,
+            "refused_in_a_row": self._folding.refused_in_a_row,
+            "breeder": self._breeder.state(),
+            "race": self._race.state(),
+        }
+        self._population.stage(meta={"clock": round(self._elapsed(), 1), "search": state})
+        await self._flushed()
 
-    def _begin_jobs(self) -> None:
-        """Start jobs until enough are under way or a budget forbids more."""
-        while len(self._tasks) < self._policy.ahead and not self._brake.on:
+    async def _flushed(self) -> None:
+        """Have what is staged on the disk, and tell of it."""
+        await self._room.until(self._population.flush)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell of the events that are on the disk."""
+        told, self._told[:] = [*self._told], []
+        for event in told:
+            self._notify(event)
+
+    def _chosen(self) -> list[Job]:
+        """Choose jobs until enough are under way or a budget forbids more."""
+        jobs: list[Job] = []
+        while len(self._tasks) + len(jobs) < self._policy.ahead and not self._brake.on:
             reason = budget.exhausted(
                 self._policy.limits, self._spent(), self._best(), self._policy.direction
             )
             if reason:
-                return self._brake.pull(reason)
-            job = self._next_job()
+                self._brake.pull(reason)
+                break
+            job = self._next_job(jobs)
             if job is None:
-                return None
-            if isinstance(job, Birth):
-                self._gate.enter(job.ticket)
-                self._asking += job.asks
-            self._tasks[job.ticket] = (job, asyncio.create_task(self._perform(job)))
-        return None
+                break
+            jobs.append(job)
+        return jobs
 
-    def _next_job(self) -> Job | None:
-        """Choose what to do next: what earlier outcomes wish for, else a new child."""
-        room = self._spent().left(self._policy.limits) - sum(job.cost for job, _ in self._tasks.values())
-        while room >= 1 and (wanted := self._next_wish()) is not None:
-            job = self._granted(wanted, room)
+    def _begin(self, jobs: Iterable[Job]) -> None:
+        """Begin jobs that are on the docket."""
+        for job in jobs:
+            if isinstance(job, Birth) and self._docket.admitted(job.ticket) is None:
+                self._gate.enter(job.ticket)
+            self._tasks[job.ticket] = (job, asyncio.create_task(self._perform(job)))
+
+    def _next_job(self, chosen: Sequence[Job]) -> Job | None:
+        """Choose what to do next: what was under way, what outcomes wish for, else a new child."""
+        under_way = [*(job for job, _ in self._tasks.values()), *chosen]
+        room = self._spent().left(self._policy.limits) - sum(job.cost for job in under_way)
+        if self._left:
+            return self._resumed(room) if room >= 1 else None
+        job = self._new_job(room, self._may_ask(under_way))
+        if job is not None:
+            self._ticket += 1
+            self._docket.begin(job)
+        return job
+
+    def _resumed(self, room: float) -> Job:
+        """Take the next job that an earlier session left under way."""
+        job = self._left.popleft()
+        return replace(job, trials=int(min(job.trials, room))) if isinstance(job, Tune) else job
+
+    def _new_job(self, room: float, may_ask: bool) -> Job | None:
+        """Choose a job that is not on the docket yet."""
+        while room >= 1 and (wanted := self._docket.take(may_ask)) is not None:
+            job = self._granted(wanted, room, may_ask)
             if job is not None:
                 return job
         if room < 1 or self._population.fitness(SEED) is None:
             return None
-        return self._breeder.birth(self._take_ticket(), self._may_ask())
+        return self._breeder.birth(self._ticket, may_ask)
 
-    def _next_wish(self) -> Next | None:
-        """Take the most urgent wish that can be had now; a repair waits until a model may be asked."""
-        may_ask = self._may_ask()
-        found = min((one for one in self._wishes if may_ask or one[0] is not Wish.REPAIR), default=None)
-        if found is None:
-            return None
-        self._wishes.remove(found)
-        return found[2]
-
-    def _granted(self, wanted: Next, room: float) -> Job | None:
+    def _granted(self, wanted: Next, room: float, may_ask: bool) -> Job | None:
         """Turn a wish into a job, None when it cannot be had."""
-        ticket, name = self._take_ticket(), wanted.variant
+        ticket, name = self._ticket, wanted.variant
         match wanted.wish:
             case Wish.MEASURE:
                 return Measure(ticket, name, Purpose.FIRST)
@@ -196,15 +290,17 @@ class Search:
                 return Tune(ticket, name, int(min(self._policy.trials, room)), seed)
             case Wish.REPAIR:
                 known = self._population.variants[name]
-                return self._breeder.repair(ticket, known) if self._may_ask() else None
+                return self._breeder.repair(ticket, known) if may_ask else None
 
-    def _may_ask(self) -> bool:
+    def _may_ask(self, under_way: Iterable[Job]) -> bool:
         """Say whether one more birth may ask a language model."""
-        if self._policy.ordered:
-            asking = sum(isinstance(job, Birth) and job.asks for job, _ in self._tasks.values())
-        else:
-            asking = self._asking
+        asking = sum(isinstance(job, Birth) and job.asks and self._waits(job) for job in under_way)
         return asking < self._policy.asking and self._spent().affords_call(self._policy.limits, asking)
+
+    def _waits(self, birth: Birth) -> bool:
+        """Say whether a birth counts as asking: until it has its reply or, in order, until it is folded."""
+        ticket = birth.ticket
+        return self._policy.ordered or not (self._docket.proposed(ticket) or self._docket.admitted(ticket))
 
     async def _ended(self) -> tuple[list[Outcome], BaseException | None]:
         """Wait for outcomes; in order, only the oldest job's counts. A fault of ours comes beside them."""
@@ -241,27 +337,39 @@ class Search:
 
     async def step(self, birth: Birth) -> Outcome:
         """Go the way of one candidate."""
-        try:
-            proposal = await self._propose(birth)
-            async with self._gate.turn(birth.ticket):
-                admitted = self._admit(birth, proposal)
-        finally:
-            await self._gate.leave(birth.ticket)
-        if isinstance(admitted, Refusal):
-            return Refused(birth, admitted)
-        return Measured(admitted, await self._first(admitted), birth)
+        name = self._docket.admitted(birth.ticket)
+        if name is None:
+            try:
+                proposal = await self._propose(birth)
+                async with self._gate.turn(birth.ticket):
+                    admitted = await self._admit(birth, proposal)
+            finally:
+                await self._gate.leave(birth.ticket)
+            if isinstance(admitted, Refusal):
+                return Refused(birth, admitted)
+            name = admitted.id
+        variant = self._population.variants[name]
+        return Measured(variant, await self._first(birth.ticket, variant), birth)
 
     async def _propose(self, birth: Birth) -> Proposal | Refusal:
-        """Have the operator make a child; wait a little when its model does not answer."""
+        """Have the operator make a child, unless it has; wait a little when its model does not answer."""
+        known = self._docket.proposed(birth.ticket)
+        if known is not None:
+            return known
+        assert birth.operator is not None
+        self._asking += birth.asks
         try:
             proposal = await self._brake.unless_on(birth.operator.propose(birth.context, birth.rng))
+            if birth.asks:  # it was paid for
+                self._docket.propose(birth.ticket, proposal)
+                await self._flushed()
             if isinstance(proposal, Refusal) and proposal.kind is RefusalKind.LLM:
                 await self._brake.unless_on(asyncio.sleep(_SILENCE))
             return proposal
         finally:
             self._asking -= birth.asks
 
-    def _admit(self, birth: Birth, proposal: Proposal | Refusal) -> Variant | Refusal:
+    async def _admit(self, birth: Birth, proposal: Proposal | Refusal) -> Variant | Refusal:
         """Give a new source a name and put it on record; refuse one that is known."""
         if isinstance(proposal, Refusal):
             return proposal
@@ -275,7 +383,7 @@ class Search:
             kind = RefusalKind.DUPLICATE
             return Refusal(kind, reason, proposal.operator, proposal.model, proposal.hypothesis)
         parents = [parent.variant for parent in birth.context.parents]
-        digest = self._population.keep_source(proposal.source)
+        digest = await self._room.until(lambda: self._population.keep_source(proposal.source))
         variant = Variant(
             id=f"v{len(self._population.variants)}",
             digest=digest,
@@ -290,57 +398,92 @@ class Search:
             created=round(self._clock(), 3),
         )
         self._folding.admit(variant, birth.ticket)
+        self._docket.admit(birth.ticket, variant.id)
+        await self._flushed()
         return variant
 
-    async def _first(self, variant: Variant) -> Measurement:
+    async def _first(self, ticket: int, variant: Variant) -> Measurement:
         """Measure a new variant: look at it, one step to see that it runs, then its burst."""
         source = self._population.source(variant.digest)
-        failure = admission.examine(source, self._policy.entry)
+        failure = admission.examine(source, self._policy.entry) or self._suspicion(variant.digest)
         if failure is not None:
             return _unrun(variant, failure)
-        broken = await self._meter.smoke(variant, source)
+        begun = self._begun(ticket, variant.digest)
+        broken = await self._meter.smoke(variant, source, begun)
         if broken is not None:
             return broken
-        return await self._meter.measure(variant, variant.digest, source, Purpose.FIRST)
+        return await self._meter.measure(variant, variant.digest, source, Purpose.FIRST, begun=begun)
 
     async def _measure(self, job: Measure) -> Outcome:
         """Measure a known variant under the seed that the wish names."""
         variant = self._population.variants[job.variant]
         if job.purpose is Purpose.FIRST:
-            return Measured(variant, await self._first(variant), job)
+            return Measured(variant, await self._first(job.ticket, variant), job)
         digest = job.digest or variant.digest
+        failure = self._suspicion(digest)
+        if failure is not None:
+            seed = self._meter.seeds(job.number)
+            return Measured(variant, _unrun(variant, failure, digest, seed, job.purpose), job)
         source = self._population.source(digest)
-        result = await self._meter.measure(variant, digest, source, job.purpose, job.number)
+        begun = self._begun(job.ticket, digest)
+        result = await self._meter.measure(variant, digest, source, job.purpose, job.number, begun)
         return Measured(variant, result, job)
 
     async def _tune(self, job: Tune) -> Outcome:
-        """Let Optuna try values, one burst after the other."""
+        """Let Optuna try values, one burst after the other; each is on record before the next begins."""
         variant = self._population.variants[job.variant]
         source = self._population.source(variant.digest)
         measured = next(m for m in self._population.measurements(variant.id) if m.digest == variant.digest)
-        study = self._studies.begin(variant.id, source, measured, variant.parents, job.seed)
-        results: list[Measurement] = []
-        sources: list[str] = []
-        for _ in range(job.trials):
-            trial = study.ask()
-            digest, number = genome.digest(trial.source), trial.trial.number
-            try:
-                result = await self._meter.measure(
-                    variant, digest, trial.source, Purpose.TRIAL, trial=number, watch=trial.watch
-                )
-            except Halted:
-                study.give_up(trial)
-                break
-            study.tell(trial, result)
-            results.append(result)
-            sources.append(trial.source)
-        return Tuned(variant, tuple(results), tuple(sources)) if results else Dropped(job)
+        done = list(self._docket.trials(job.ticket))
+        study = await self._room.until(
+            lambda: self._studies.begin(variant.id, source, measured, variant.parents, job.seed, done)
+        )
+        while len(done) < job.trials:
+            trial = await self._room.until(study.ask)
+            digest, number = genome.digest(trial.source), trial.number
+            failure = self._suspicion(digest)
+            if failure is not None:
+                result = _unrun(variant, failure, digest, self._meter.seeds(0), Purpose.TRIAL, number)
+            else:
+                begun = self._begun(job.ticket, digest)
+                try:
+                    result = await self._meter.measure(
+                        variant,
+                        digest,
+                        trial.source,
+                        Purpose.TRIAL,
+                        begun=begun,
+                        trial=number,
+                        watch=trial.watch,
+                    )
+                except Halted:
+                    break
+            done.append(result)
+            if result is tuning.best(done, self._policy.direction):
+                await self._room.until(functools.partial(self._population.keep_source, trial.source))
+            self._docket.tried(job.ticket, tuple(done))
+            await self._flushed()
+            await self._room.until(functools.partial(study.tell, trial, result))
+        whole = len(done) == job.trials or (done and not self._policy.ordered)
+        return Tuned(variant, tuple(done), job) if whole else Dropped(job)
+
+    def _begun(self, ticket: int, digest: str) -> Begun:
+        """Return what writes down that a burst of this source begins."""
+
+        async def begun() -> None:
+            self._docket.run(ticket, digest)
+            await self._flushed()
+
+        return begun
+
+    def _suspicion(self, digest: str) -> Failure | None:
+        """Return why a source is not run again, if it was running whenever the search was killed."""
+        if not self._docket.suspected(digest):
+            return None
+        message = f"it was running at {PATIENCE} crashes of the search, and is not run again"
+        return Failure(FailureKind.KILLED, message)
 
     # What is known
-
-    def _take_ticket(self) -> int:
-        self._ticket += 1
-        return self._ticket - 1
 
     def _best(self) -> Fitness | None:
         champion = self._population.meta("champion")
@@ -350,12 +493,11 @@ class Search:
         return self._earlier + self._monotonic() - self._started
 
     def _spent(self) -> Spent:
-        dollars, _ = budget.spent_on(self._population.calls)
-        return Spent(self._counts.evaluations, self._elapsed(), dollars, len(self._population.calls))
+        paid = self._population.paid
+        return Spent(self._counts.evaluations, self._elapsed(), paid.dollars, paid.calls)
 
     def snapshot(self, run: str, metric: str) -> Snapshot:
         """Return a picture of the search as it stands now."""
-        dollars, unpriced = budget.spent_on(self._population.calls)
         spent = self._spent()
         return Snapshot(
             run=run,
@@ -372,13 +514,22 @@ class Search:
             champion=self._population.meta("champion", ""),
             best=self._best(),
             seed=self._population.fitness(SEED),
-            dollars=dollars,
-            unpriced=unpriced,
+            dollars=spent.dollars,
+            unpriced=self._population.paid.unpriced,
             elapsed=spent.seconds,
             remaining=budget.remaining(self._policy.limits, spent),
         )
 
 
-def _unrun(variant: Variant, failure: Failure) -> Measurement:
-    """Put on record that a variant was refused before any burst."""
-    return Measurement(variant.id, variant.digest, 0, Purpose.FIRST, None, failure, seconds=0.0)
+def _unrun(
+    variant: Variant,
+    failure: Failure,
+    digest: str = "",
+    seed: int = 0,
+    purpose: Purpose = Purpose.FIRST,
+    trial: int | None = None,
+) -> Measurement:
+    """Put on record that a source was refused before its burst."""
+    return Measurement(
+        variant.id, digest or variant.digest, seed, purpose, None, failure, seconds=0.0, trial=trial
+    )

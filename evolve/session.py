@@ -20,7 +20,7 @@ from evolve.budget import Limits
 from evolve.bursts import process, scratch
 from evolve.bursts.executor import LocalExecutor, Plan
 from evolve.bursts.sandbox import Level
-from evolve.errors import EngineFault, InputError
+from evolve.errors import EngineFault, EvolveError, InputError
 from evolve.interrupts import INTERRUPTED, supervised
 from evolve.measuring import Brake, Meter
 from evolve.policy import Policy
@@ -28,6 +28,7 @@ from evolve.preparing import Prepared
 from evolve.race import SEED
 from evolve.report.live import Display
 from evolve.report.terminal import invocation
+from evolve.room import Room
 from evolve.search import Search
 from evolve.seeds import Seeds
 from evolve.settings import Settings
@@ -50,6 +51,7 @@ from population.variant import Variant
 
 _PROMPTED = {kind.name: kind.forms for kind in (Mutate, Crossover, Repair)}
 _PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1
+_LAST_CALLS = 1000
 _WATCH = 2.0  # seconds between two looks at the local LLM server
 
 
@@ -148,11 +150,16 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
             population.commit(event, meta=meta)
             display.event(event)
 
+        crashed = population.meta("stopped", "") is None
         tell("started", _greeting(prepared), stopped=None, budgets=_budgets(prepared.settings))
         if population.torn:
             tell("torn", population.torn)
-        search = await _wired(folder, prepared, population, brake, display, stack)
-        reason = await _supervised(search, brake, prepared, display, folder)
+        try:
+            search = await _wired(folder, prepared, population, brake, display, crashed, stack)
+            reason = await _supervised(search, brake, prepared, display, folder)
+        except EvolveError as error:
+            tell("stopped", str(error).partition("\n")[0], stopped=str(error))
+            raise
         tell("stopped", reason, stopped=reason)
         return reason
 
@@ -183,13 +190,15 @@ async def _wired(
     population: Population,
     brake: Brake,
     display: Display,
+    crashed: bool,
     stack: AsyncExitStack,
 ) -> Search:
     """Put a search together; what it opens is closed by ``stack``."""
     settings, task = prepared.settings, prepared.task
     executor = LocalExecutor(plan(folder, prepared))
     stack.push_async_callback(executor.close)
-    chat, _ = await asyncio.gather(_chat(folder, prepared, population, stack), executor.start())
+    room = Room(folder, lambda: brake.on, display.event)
+    chat, _ = await asyncio.gather(_chat(folder, prepared, population, room, stack), executor.start())
     operators = _operators(chat)
     breeder = Breeder(
         population,
@@ -199,9 +208,11 @@ async def _wired(
         Choosing(settings.tournament, settings.pressure, _number(settings.seed)),
         Briefing(_described(prepared), task.metric, task.direction, prepared.directions),
     )
-    meter = Meter(executor, brake, Seeds(_number(settings.seed)))
+    meter = Meter(executor, brake, Seeds(_number(settings.seed)), room)
     studies = Studies(folder / "studies", task.direction)
-    return Search(_policy(prepared), population, breeder, meter, studies, brake, display.event)
+    return Search(
+        _policy(prepared), population, breeder, meter, studies, brake, room, display.event, crashed
+    )
 
 
 def plan(folder: Path, prepared: Prepared) -> Plan:
@@ -231,7 +242,7 @@ def plan(folder: Path, prepared: Prepared) -> Plan:
 
 
 async def _chat(
-    folder: Path, prepared: Prepared, population: Population, stack: AsyncExitStack
+    folder: Path, prepared: Prepared, population: Population, room: Room, stack: AsyncExitStack
 ) -> LiteLLM | None:
     """Open the way to the models, None when there are none; the embedded one is started here."""
     settings, choice = prepared.settings, prepared.choice
@@ -251,7 +262,9 @@ async def _chat(
     chat = LiteLLM(
         choice.models,
         transcripts=folder / "transcripts",
-        record=population.commit,
+        record=population.stage,
+        recorded=lambda transcript: _recorded(population, transcript),
+        durably=room.until,
         api_base=choice.api_base,
         local_base=local_base,
         timeout=settings.llm_timeout,
@@ -261,6 +274,11 @@ async def _chat(
     )
     stack.push_async_callback(chat.aclose)
     return chat
+
+
+def _recorded(population: Population, transcript: str) -> bool:
+    """Say whether the call of this transcript is among those on record; it would be one of the last."""
+    return any(call.transcript == transcript for call in population.calls[-_LAST_CALLS:])
 
 
 @asynccontextmanager

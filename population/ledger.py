@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,35 @@ class Call:
     attempts: int
     transcript: str
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What LLM calls came to.
+
+    Args:
+        calls: how many there were.
+        dollars: of those whose price is known.
+        unpriced: how many have no known price.
+    """
+
+    calls: int = 0
+    dollars: float = 0.0
+    unpriced: int = 0
+
+    @classmethod
+    def of(cls, calls: Iterable[Call]) -> Self:
+        """Return what these calls came to."""
+        return functools.reduce(cls.plus, calls, cls())
+
+    def plus(self, call: Call) -> Self:
+        """Return what they come to with one more."""
+        return replace(
+            self,
+            calls=self.calls + 1,
+            dollars=self.dollars + (call.dollars or 0.0),
+            unpriced=self.unpriced + (call.dollars is None),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from population.errors import AlreadyExists, Corrupt, NotARun, ReadOnly
 from population.fitness import Fitness, estimate, evidence, screened
 from population.genome import digest
 from population.journal import Change, Journal
-from population.ledger import Call, Event
+from population.ledger import Call, Event, Paid
 from population.lock import Lock
 from population.noise import Noise
 from population.records import META, TABLES, Gone, Note, Record
 from population.variant import Direction, Measurement, Score, Variant
-from population.views import NOTES, Paid, Views
+from population.views import NOTES, Views
 
 JOURNAL = "population.journal"
 LOCK = "population.lock"

@@ -10,40 +10,19 @@ import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from population import records
 from population.errors import Corrupt
 from population.fitness import unchosen
 from population.journal import Journal
-from population.ledger import Call, Event
+from population.ledger import Call, Event, Paid
 from population.noise import Replicates
 from population.records import META, TABLES
 from population.variant import Measurement, Score, Variant
 
 T = TypeVar("T")
 NOTES = "notes"  # what the tables of notes begin with, but for META
-
-
-@dataclass(frozen=True, slots=True)
-class Paid:
-    """What the LLM calls so far came to.
-
-    Args:
-        calls: how many there were.
-        dollars: of those whose price is known.
-        unpriced: how many have no known price.
-    """
-
-    calls: int = 0
-    dollars: float = 0.0
-    unpriced: int = 0
-
-    def __add__(self, call: Call) -> Paid:
-        return Paid(
-            self.calls + 1, self.dollars + (call.dollars or 0.0), self.unpriced + (call.dollars is None)
-        )
 
 
 class Lazy(Sequence[T]):
@@ -122,7 +101,7 @@ class Views:
             self._add_score(number, records.score(text))
         elif table == TABLES[Call]:
             self._calls.append(number)
-            self.paid += records.call(text)
+            self.paid = self.paid.plus(records.call(text))
         elif table == TABLES[Event]:
             self._events.append(number)
             self._kinds[records.kind(text)].append(number)

@@ -7,7 +7,7 @@ import contextlib
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from evolve.errors import EvolveError, InputError
 from evolve.interrupts import supervised
 from evolve.measuring import Brake, Halted, Meter
 from evolve.preparing import NO_MODEL, Prepared, prepare
+from evolve.room import Room
 from evolve.report import standing
 from evolve.seeds import Seeds
 from evolve.tasks.task import Unseen
@@ -223,16 +224,17 @@ async def _measured(
 ) -> None:
     """Run the bursts on all slots until they have ended, or somebody stops them."""
     brake = Brake()
+    room = Room(look.folder, lambda: brake.on, lambda event: progress.ended(event.text))
     count = 0
 
-    def keep(program: Program, measurement: Measurement) -> None:
+    async def keep(program: Program, measurement: Measurement) -> None:
         nonlocal count
-        look.population.commit(measurement)
+        await room.until(lambda: look.population.commit(measurement))
         sheet.add(measurement)
         count += 1
         progress.ended(f"{program.name}, seed {measurement.seed}: {_came_to(measurement)}")
 
-    work = _run(look, orders, purpose, split, brake, keep)
+    work = _run(look, orders, purpose, split, brake, room, keep)
     try:
         await supervised(work, brake, look.prepared.settings.grace, progress.tick)
     except asyncio.CancelledError:
@@ -249,7 +251,8 @@ async def _run(
     purpose: Purpose,
     split: Unseen,
     brake: Brake,
-    keep: Callable[[Program, Measurement], None],
+    room: Room,
+    keep: Callable[[Program, Measurement], Awaitable[None]],
 ) -> None:
     """Run the bursts on an executor of their own."""
     plan = session.plan(look.folder, look.prepared)
@@ -258,12 +261,12 @@ async def _run(
     tasks: list[asyncio.Task[None]] = []
     try:
         await executor.start()
-        meter = Meter(executor, brake, look.seeds)
+        meter = Meter(executor, brake, look.seeds, room)
 
         async def one(program: Program, number: int) -> None:
             with contextlib.suppress(Halted):
                 found = await meter.measure(program.variant, program.digest, program.source, purpose, number)
-                keep(program, found)
+                await keep(program, found)
 
         tasks += [asyncio.create_task(one(program, number)) for program, number in orders]
         await asyncio.gather(*tasks)

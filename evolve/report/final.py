@@ -11,7 +11,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evolve.budget import spent_on
 from evolve.report import figures
 from evolve.report.standing import Standing, bursts, gain_over, metric, outcome, standing, standing_data
 from evolve.report.status import gained, sure
@@ -45,15 +44,15 @@ def final(population: Population, run: Path) -> RenderableType:
 
 def final_data(population: Population) -> dict[str, Any]:
     """Return what a search came to as plain data; no clock times, so that equal runs compare equal."""
-    dollars, unpriced = spent_on(population.calls)
+    paid = population.paid
     data: dict[str, Any] = {
         **standing_data(standing(population)),
         "metric": metric(population),
         "direction": population.meta("direction"),
         "variants": [_variant_data(population, name) for name in population.variants],
         "evaluations": sum(1 for _ in bursts(population)),
-        "dollars": dollars,
-        "calls_of_unknown_price": unpriced,
+        "dollars": paid.dollars,
+        "calls_of_unknown_price": paid.unpriced,
         "reason": population.meta("stopped"),
         "verified": verified_data(population),
     }
@@ -81,10 +80,10 @@ def _ended(population: Population) -> Text:
     text = Text(one_line(str(population.meta("stopped") or "the search has ended")))
     evaluations = sum(1 for _ in bursts(population))
     clock = figures.duration(float(population.meta("clock") or 0.0))
-    calls = figures.counted(len(population.calls), "LLM call")
+    calls = figures.counted(population.paid.calls, "LLM call")
     if population.calls and all(call.outcome != "ok" for call in population.calls):
         calls += ", none answered"
-    spent = figures.dollars(*spent_on(population.calls))
+    spent = figures.dollars(population.paid.dollars, population.paid.unpriced)
     used = (
         f"{figures.counted(evaluations, 'burst')} of {figures.counted(len(population.variants), 'variant')}"
     )

@@ -26,6 +26,8 @@ STYLES = {
     "tuned": "cyan",
     "stopped": "bold",
     "torn": "red",
+    "paused": "bold red",
+    "continued": "green",
 }
 
 

@@ -66,8 +66,7 @@ def champion(population: Population) -> Variant | None:
 
 def contender(population: Population) -> str | None:
     """Return the variant that is measured on fresh seeds against the champion, None while there is none."""
-    race = (event for event in reversed(population.events) if event.kind in (ENTERED, LEFT, CROWNED))
-    last = next(race, None)
+    last = next(reversed(population.events_of(ENTERED, LEFT, CROWNED)), None)
     return str(last.data["variant"]) if last is not None and last.kind == ENTERED else None
 
 

@@ -15,14 +15,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evolve.budget import spent_on
 from evolve.progress import Budget
 from evolve.report import figures
 from evolve.report.standing import bursts, contender, metric, outcome, standing, standing_data
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
 from evolve.report.verified import verified_data, verified_line
-from population.ledger import Call
+from population.ledger import Call, Paid
 from population.store import Population
 from population.variant import Purpose
 
@@ -84,8 +83,7 @@ def count(population: Population) -> Counts:
     """Count what is on record."""
     measured = list(bursts(population))
     failures = Counter(m.failure.kind.value for m in measured if m.failure)
-    kinds = Counter(str(e.data.get("kind")) for e in population.events if e.kind == "refusal")
-    dollars, unpriced = spent_on(population.calls)
+    kinds = Counter(str(e.data.get("kind")) for e in population.events_of("refusal"))
     purposes = Counter(m.purpose for m in measured)
     return Counts(
         {purpose.value: purposes[purpose] for purpose in Purpose if purpose.searches},
@@ -94,8 +92,8 @@ def count(population: Population) -> Counts:
         dict(kinds.most_common()),
         arm_counts(population),
         call_counts(population.calls),
-        dollars,
-        unpriced,
+        population.paid.dollars,
+        population.paid.unpriced,
         float(population.meta("clock") or 0.0),
     )
 
@@ -109,11 +107,10 @@ def arm_counts(population: Population) -> list[ArmCount]:
         failed[arm] += outcome(population, name).state == "failed"
     better = {str(e.data.get("variant")) for e in population.events if e.data.get("improved")}
     improved.update(made[name] for name in better if name in made)
-    for event in population.events:
-        if event.kind == "refusal":
-            arm = (str(event.data.get("operator", "")), str(event.data.get("model", "")))
-            tried[arm] += 1
-            refused[arm] += 1
+    for event in population.events_of("refusal"):
+        arm = (str(event.data.get("operator", "")), str(event.data.get("model", "")))
+        tried[arm] += 1
+        refused[arm] += 1
     order = sorted(tried, key=lambda arm: (-tried[arm], arm))
     return [ArmCount(*arm, tried[arm], refused[arm], failed[arm], improved[arm]) for arm in order]
 
@@ -130,7 +127,8 @@ def call_counts(calls: Iterable[Call]) -> list[CallCount]:
             len(group),
             sum(call.prompt_tokens for call in group),
             sum(call.completion_tokens for call in group),
-            *spent_on(group),
+            Paid.of(group).dollars,
+            Paid.of(group).unpriced,
             sum(call.seconds for call in group),
         )
         for (model, came_to), group in sorted(groups.items(), key=lambda g: (g[0][0], g[0][1] != "ok", g[0]))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.budget import Counts, Limits, Spent, counted, exhausted, remaining, shown, spent_on
+from evolve.budget import Counts, Limits, Spent, counted, exhausted, remaining, shown
 from evolve.progress import Budget
 from population.fitness import Fitness
 from population.ledger import Call, Event
@@ -96,8 +96,8 @@ def test_each_call_under_way_takes_its_share_of_the_dollars() -> None:
 
 
 def test_dollars_are_summed_and_calls_of_unknown_price_counted_beside_them() -> None:
-    assert spent_on([call(0.25), call(None), call(0.5), call(None)]) == (0.75, 2)
-    assert spent_on([]) == (0.0, 0)
+    assert Paid.of([call(0.25), call(None), call(0.5), call(None)]) == Paid(4, 0.75, 2)
+    assert Paid.of([]) == Paid()
 
 
 def test_budgets_that_are_set_are_shown_with_their_use_in_their_unit() -> None:

@@ -1,0 +1,234 @@
+"""What is under way and what is wished for, on record, so that a killed search goes on with exactly that.
+
+Every job is written down before it begins, and crossed out together with the records that its outcome left.
+In between its progress is kept: the proposal that a model was paid for, the variant that it became, the
+trials of a tuning so far, and which burst of it runs.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import msgspec
+
+from evolve.jobs import Birth, Job, Measure, Tune
+from evolve.wishes import Next, Wish
+from operators.portfolio import Arm
+from operators.proposal import Context, Proposal, Refusal
+from population.records import Gone, Note
+from population.store import Population
+from population.variant import Measurement, Purpose
+
+JOBS, PROGRESS, RUNNING, WISHES = "notes.jobs", "notes.progress", "notes.running", "notes.wishes"
+PATIENCE = 3
+"""Crashes that a burst may be running at before its source is taken for their cause."""
+
+_CRASHES = "crashes"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A birth as it was written down: everything but the operator, which this session has or has not."""
+
+    ticket: int
+    arm: Arm
+    island: int
+    context: Context
+
+
+class Docket:
+    """The jobs and wishes of one run; what changes is staged, to be written by the population's next flush.
+
+    Args:
+        population: open for writing.
+    """
+
+    def __init__(self, population: Population) -> None:
+        self._population = population
+        self._next = 1 + max(map(int, population.notes(WISHES)), default=-1)
+        self._wishes = [
+            _queued(int(key), msgspec.convert(value, Next)) for key, value in population.notes(WISHES).items()
+        ]
+        heapq.heapify(self._wishes)
+
+    # Wishes
+
+    @property
+    def wishes(self) -> list[Next]:
+        """What is wished for."""
+        return [one for _, _, one in self._wishes]
+
+    def wish(self, wanted: Next) -> None:
+        """Queue a wish: the most urgent first, equals in the order of their coming."""
+        number, self._next = self._next, self._next + 1
+        heapq.heappush(self._wishes, _queued(number, wanted))
+        self._population.stage(Note(WISHES, str(number), {**asdict(wanted), "wish": wanted.wish.value}))
+
+    def take(self, may_ask: bool) -> Next | None:
+        """Take the most urgent wish that can be had now; a repair waits until a model may be asked."""
+        late: list[tuple[Wish, int, Next]] = []
+        while self._wishes and self._wishes[0][0] is Wish.REPAIR and not may_ask:
+            late.append(heapq.heappop(self._wishes))
+        found = heapq.heappop(self._wishes) if self._wishes else None
+        for one in late:
+            heapq.heappush(self._wishes, one)
+        if found is None:
+            return None
+        self._population.stage(Gone(WISHES, str(found[1])))
+        return found[2]
+
+    # Jobs
+
+    def begin(self, job: Job) -> None:
+        """Write a job down."""
+        self._population.stage(Note(JOBS, str(job.ticket), _written(job)))
+
+    def end(self, ticket: int) -> None:
+        """Cross a job out, with all of its progress."""
+        self._population.stage(*(Gone(table, str(ticket)) for table in (JOBS, PROGRESS, RUNNING)))
+
+    def jobs(self) -> Iterator[Planned | Measure | Tune]:
+        """Yield the jobs that are written down, in the order of their tickets."""
+        for _, value in sorted((int(key), value) for key, value in self._population.notes(JOBS).items()):
+            match value["kind"]:
+                case "birth":
+                    yield self._planned(value)
+                case "measure":
+                    yield msgspec.convert(value["job"], Measure)
+                case _:
+                    yield msgspec.convert(value["job"], Tune)
+
+    def _planned(self, value: Mapping[str, Any]) -> Planned:
+        context = msgspec.convert(json.loads(value["context"]), Context)
+
+        def sourced(parents: Any) -> Any:
+            found = ((parent, self._population.source(parent.variant.digest)) for parent in parents)
+            return tuple(replace(parent, source=source) for parent, source in found)
+
+        context = replace(
+            context, parents=sourced(context.parents), inspirations=sourced(context.inspirations)
+        )
+        return Planned(value["ticket"], Arm(**value["arm"]), value["island"], context)
+
+    # Progress
+
+    def proposed(self, ticket: int) -> Proposal | Refusal | None:
+        """Return what came of asking an operator, None before anything did."""
+        progress = self._progress(ticket)
+        if "proposal" in progress:
+            return msgspec.convert(progress["proposal"], Proposal)
+        return msgspec.convert(progress["refusal"], Refusal) if "refusal" in progress else None
+
+    def propose(self, ticket: int, proposal: Proposal | Refusal) -> None:
+        """Keep what came of asking an operator."""
+        kind = "proposal" if isinstance(proposal, Proposal) else "refusal"
+        self._keep(ticket, {kind: msgspec.to_builtins(proposal)})
+
+    def admitted(self, ticket: int) -> str | None:
+        """Return the variant that the proposal became."""
+        found = self._progress(ticket).get("variant")
+        return None if found is None else str(found)
+
+    def admit(self, ticket: int, variant: str) -> None:
+        """Keep that a proposal became a variant."""
+        self._keep(ticket, {"variant": variant})
+
+    def trials(self, ticket: int) -> tuple[Measurement, ...]:
+        """Return the trials of a tuning so far, in order."""
+        return msgspec.convert(
+            json.loads(self._progress(ticket).get("trials", "[]")), tuple[Measurement, ...]
+        )
+
+    def tried(self, ticket: int, trials: tuple[Measurement, ...]) -> None:
+        """Keep the trials of a tuning so far."""
+        self._keep(ticket, {"trials": _text(trials)})
+        self._population.stage(Gone(RUNNING, str(ticket)))
+
+    def _progress(self, ticket: int) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._population.notes(PROGRESS).get(str(ticket), {})
+        return found
+
+    def _keep(self, ticket: int, progress: Mapping[str, Any]) -> None:
+        self._population.stage(Note(PROGRESS, str(ticket), progress))
+
+    # Bursts
+
+    def run(self, ticket: int, digest: str) -> None:
+        """Write down that a burst of this source begins for a job."""
+        self._population.stage(Note(RUNNING, str(ticket), digest))
+
+    def recover(self, crashed: bool) -> int:
+        """Take back the bursts that an earlier session left running; return their number.
+
+        Args:
+            crashed: whether it was killed, so that one of them may be the cause.
+        """
+        running = dict(self._population.notes(RUNNING))
+        crashes = dict(self._population.meta(_CRASHES, {}))
+        for digest in running.values():
+            crashes[digest] = crashes.get(digest, 0) + crashed
+        if running:
+            self._population.stage(*(Gone(RUNNING, ticket) for ticket in running), meta={_CRASHES: crashes})
+        return len(running)
+
+    def suspected(self, digest: str) -> bool:
+        """Say whether a source was running at so many crashes that it is not run again."""
+        return int(self._population.meta(_CRASHES, {}).get(digest, 0)) >= PATIENCE
+
+    # What others must know of jobs and wishes that an earlier session left
+
+    def held(self) -> set[str]:
+        """Return the variants that are being tuned, or wait for it."""
+        names = {one.variant for one in self.wishes if one.wish in (Wish.TUNE, Wish.CONFIRM)}
+        for job in self._others():
+            if isinstance(job, Tune) or job.purpose is Purpose.CONFIRM:
+                names.add(job.variant)
+        return names
+
+    def asked(self) -> set[tuple[str, int]]:
+        """Return the replicates that are wished for or under way, by variant and number of the seed."""
+        wished = {(one.variant, one.number) for one in self.wishes if one.wish is Wish.REPLICATE}
+        jobs = (job for job in self._others() if isinstance(job, Measure))
+        return wished | {(job.variant, job.number) for job in jobs if job.purpose is Purpose.REPLICATE}
+
+    def awaited(self) -> set[str]:
+        """Return the variants whose first burst is wished for or under way."""
+        wished = {one.variant for one in self.wishes if one.wish is Wish.MEASURE}
+        jobs = (job for job in self._others() if isinstance(job, Measure))
+        begun = {job.variant for job in jobs if job.purpose is Purpose.FIRST}
+        born = (value.get("variant") for value in self._population.notes(PROGRESS).values())
+        return wished | begun | {str(one) for one in born if one is not None}
+
+    def _others(self) -> list[Measure | Tune]:
+        return [job for job in self.jobs() if not isinstance(job, Planned)]
+
+
+def _queued(number: int, wanted: Next) -> tuple[Wish, int, Next]:
+    return wanted.wish, number, wanted
+
+
+def _written(job: Job) -> dict[str, Any]:
+    """Return a job as plain JSON; the sources of a birth's parents are known by their hashes."""
+    if not isinstance(job, Birth):
+        return {"kind": "measure" if isinstance(job, Measure) else "tune", "job": msgspec.to_builtins(job)}
+    context = replace(
+        job.context,
+        parents=tuple(replace(parent, source="") for parent in job.context.parents),
+        inspirations=tuple(replace(parent, source="") for parent in job.context.inspirations),
+    )
+    return {
+        "kind": "birth",
+        "ticket": job.ticket,
+        "arm": asdict(job.arm),
+        "island": job.island,
+        "context": _text(context),
+    }
+
+
+def _text(value: Any) -> str:
+    """Return JSON as text: inside a document, numbers that are not finite would be lost."""
+    return json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
