@@ -95,7 +95,9 @@ class Search:
             InputError: the seed variant fails.
             EngineFault: the search cannot go on.
         """
-        self._breeder.restore()
+        known = self._population
+        measured = [name for name in known.variants if known.measurements(name)]
+        self._breeder.restore(measured, None, known.events)
         unsettled = self._folding.unsettled()
         self._race.restore(unsettled)
         self._take_up(unsettled)
