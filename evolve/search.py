@@ -24,7 +24,7 @@ from evolve.jobs import Birth, Dropped, Job, Measure, Measured, Outcome, Refused
 from evolve.measuring import Brake, Halted, Meter, Turnstile
 from evolve.policy import Policy
 from evolve.progress import Snapshot
-from evolve.race import SEED, Race
+from evolve.race import ENTERED, SEED, Race
 from evolve.seeds import CONFIRM
 from evolve.tuning import Studies
 from evolve.wishes import Next, Wish
@@ -99,7 +99,8 @@ class Search:
         measured = [name for name in known.variants if known.measurements(name)]
         self._breeder.restore(measured, None, known.events)
         unsettled = self._folding.unsettled()
-        self._race.restore(unsettled)
+        entered = [event.data["variant"] for event in known.events if event.kind == ENTERED]
+        self._race.restore(unsettled, None, entered, ())
         self._take_up(unsettled)
         alarm = self._set_alarm()
         try:
