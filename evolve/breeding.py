@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
 from evolve.jobs import Birth
-from operators.portfolio import Arm, Portfolio, Tallies, offered
+from operators.portfolio import Arm, Portfolio, Tallies, Tally, offered
 from operators.proposal import Attempt, Context, Operator, Parent
 from population import islands, selection
 from population.fitness import Fitness
 from population.islands import Islands, Members
 from population.ledger import Event
+from population.selection import Lines
 from population.store import Population
 from population.variant import Direction, State, Variant
 
@@ -73,32 +76,55 @@ class Breeder:
         self._choosing = choosing
         self._briefing = briefing
         self._members = Members(islands)
-        self._children: defaultdict[str, list[str]] = defaultdict(list)
+        self._children: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._tallies: Tallies = {}
         self._births = 0
         self._breeding = [arm for arm in operators if arm.operator != REPAIR]
         self._repairing = [arm for arm in operators if arm.operator == REPAIR]
 
-    def restore(self) -> None:
-        """Take in everything that the population holds already."""
-        for variant in self._population.variants.values():
-            self.note(variant)
-        for event in self._population.events:
-            if event.kind == islands.MIGRATION:
-                self._members.note(event)
-            elif event.kind in ("measured", "refusal"):
-                self._births += event.data["operator"] not in ("seed", REPAIR)
-                self.learn(
-                    Arm(event.data["operator"], event.data["model"]), event.data.get("improved", False)
-                )
+    def restore(
+        self, noted: Iterable[str], state: Mapping[str, Any] | None, migrations: Iterable[Event]
+    ) -> None:
+        """Take in what an earlier session left, so that births go on as if it had not ended.
+
+        Args:
+            noted: ids of the variants that have been measured, in the order of their first measurements.
+            state: what ``state`` returned at the end of that session; None for a search that begins.
+            migrations: the events of that kind, in order; others are passed over.
+        """
+        variants = [self._population.variants[name] for name in noted]
+        for variant in variants:
+            self._note_attempt(variant)
+        known = ((one, self._population.fitness(one.id)) for one in variants)
+        scored = ((one, self._key(fitness)) for one, fitness in known if fitness is not None)
+        self._members = islands.members(self._islands, scored, migrations)
+        if state is not None:
+            self._births = int(state["births"])
+            self._tallies = {
+                Arm(operator, model): Tally(successes, losses)
+                for operator, model, successes, losses in state["tallies"]
+            }
+
+    def state(self) -> dict[str, Any]:
+        """Return as plain JSON what ``restore`` cannot tell from the population."""
+        tallies = [
+            [arm.operator, arm.model, tally.successes, tally.losses] for arm, tally in self._tallies.items()
+        ]
+        return {"births": self._births, "tallies": tallies}
 
     def note(self, variant: Variant) -> None:
-        """Let a variant be a parent from now on, if it has a score; and be an attempt around its parents."""
+        """Let a variant be a parent from now on, if it has a score; and be an attempt around its parents.
+
+        To be called again whenever its fitness may have changed.
+        """
+        self._note_attempt(variant)
+        fitness = self._population.fitness(variant.id)
+        if fitness is not None:
+            self._members.add(variant, self._key(fitness))
+
+    def _note_attempt(self, variant: Variant) -> None:
         for parent in variant.parents:
-            if variant.id not in self._children[parent]:
-                self._children[parent].append(variant.id)
-        if self._population.fitness(variant.id) is not None:
-            self._members.add(variant)
+            self._children[parent][variant.id] = None
 
     def learn(self, arm: Arm, success: bool) -> None:
         """Tell the bandit what came of an arm."""
@@ -107,7 +133,7 @@ class Breeder:
 
     def migrate(self, at: float) -> list[Event]:
         """Return the migrations that are due, already followed."""
-        events = islands.migrants(self._islands, self._births, self._members, self._key, at)
+        events = islands.migrants(self._islands, self._births, self._members, at)
         for event in events:
             self._members.note(event)
         return events
@@ -131,7 +157,7 @@ class Breeder:
         operator = self._operators[arm]
         parents = self._parents(scored, operator.arity, rng)
         context = self._context(tuple(map(self._parent, parents)), island if arm.model else None)
-        return Birth(ticket, arm, operator, context, island, rng)
+        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
 
     def repair(self, ticket: int, broken: Variant) -> Birth | None:
         """Plan the one attempt to repair a broken child; None when nobody can."""
@@ -141,26 +167,35 @@ class Breeder:
         rng = self.generator(ticket)
         arm = next((arm for arm in arms if arm.model == broken.model), arms[int(rng.integers(len(arms)))])
         context = self._context((self._parent(broken.id),), None)
-        return Birth(ticket, arm, self._operators[arm], context, broken.island, rng)
+        operator = self._operators[arm]
+        return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
+
+    def again(self, ticket: int, arm: Arm, context: Context, island: int) -> Birth:
+        """Return a birth that an earlier session planned; without an operator if nobody is left to make it."""
+        operator = self._operators.get(arm)
+        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
 
     def generator(self, ticket: int) -> Generator:
-        """Return the generator of one job: the same for the same seed and ticket."""
+        """Return the generator that plans one job: the same for the same seed and ticket."""
         return np.random.default_rng([self._choosing.seed, ticket])
+
+    def _operator_generator(self, ticket: int) -> Generator:
+        """Return the generator of a birth's operator, whatever was drawn in planning the birth."""
+        return np.random.default_rng([self._choosing.seed, ticket, 1])
 
     def in_best_quarter(self, variant: str) -> bool:
         """Say whether a variant is among the best quarter of those scored so far."""
-        scored = [one for one in self._population.variants if self._population.fitness(one) is not None]
-        better = sum(self._key(one) < self._key(variant) for one in scored)
-        return better < max(1.0, len(scored) / 4)
+        everybody = self._members.everybody
+        return variant in everybody and everybody.rank(variant) < max(1.0, len(everybody) / 4)
 
-    def _key(self, variant: str) -> float:
-        return selection.rank_key(self._population.fitness(variant), self._briefing.direction)
+    def _key(self, fitness: Fitness | None) -> float:
+        return selection.rank_key(fitness, self._briefing.direction)
 
     def _drawn(self, variant: str, rng: Generator) -> float:
         """Draw a variant's rank key from its posterior; as it stands while the noise is unknown."""
         fitness = self._population.fitness(variant)
         if fitness is None or np.isnan(fitness.standard_error):
-            return self._key(variant)
+            return self._key(fitness)
         return self._briefing.direction.key(rng.normal(fitness.mean, fitness.standard_error))
 
     def _parents(self, scored: Sequence[str], count: int, rng: Generator) -> list[str]:
@@ -212,13 +247,14 @@ class Breeder:
         """Choose a few other variants of the island that are good and unlike the parents."""
 
         @functools.cache
-        def source(name: str) -> str:
-            return self._population.source(self._population.variants[name].digest)
+        def lines(name: str) -> Lines:
+            return selection.lines_of(self._population.source(self._population.variants[name].digest))
 
+        ranking = self._members.ranking(island)
         chosen = selection.diverse(
-            self._members.on(island),
-            self._key,
-            lambda one, other: selection.source_distance(source(one), source(other)),
+            ranking.best(selection.POOL + len(parents)),
+            ranking.key,
+            lambda one, other: selection.line_distance(lines(one), lines(other)),
             _INSPIRATIONS,
             apart_from=[parent.variant.id for parent in parents],
         )
@@ -226,10 +262,10 @@ class Breeder:
 
     def _attempts(self, parent: Variant) -> tuple[Attempt, ...]:
         """Tell what was tried on the parent and beside it, and what came of it; oldest first."""
-        beside = [one for other in parent.parents for one in self._children[other] if one != parent.id]
-        near = [*beside, *self._children[parent.id]][-_ATTEMPTS:]
-        variants = self._population.variants
-        return tuple(Attempt(variants[one].hypothesis, self._outcome(variants[one])) for one in near)
+        around = (self._children.get(one, {}) for one in (parent.id, *reversed(parent.parents)))
+        latest = (one for children in around for one in reversed(children) if one != parent.id)
+        near = [self._population.variants[one] for one in itertools.islice(latest, _ATTEMPTS)]
+        return tuple(Attempt(one.hypothesis, self._outcome(one)) for one in reversed(near))
 
     def _outcome(self, variant: Variant) -> str:
         """Say in a few words what came of a variant."""

@@ -169,6 +169,7 @@ class Folding:
         variant = self._population.variants[outcome.variant.id]
         self._counts.count(outcome.measurement)
         self._population.stage(outcome.measurement)
+        self._breeder.note(variant)
         return self._decided(variant) if len(self._confirmations(variant)) == 2 else []
 
     def _decided(self, variant: Variant) -> list[Next]:
@@ -187,6 +188,7 @@ class Folding:
         adopted = replace(variant, digest=tried.digest, tuned=dict(tried.values))
         changes = self._changes(variant, adopted)
         self._population.stage(adopted)
+        self._breeder.note(adopted)
         told = ", ".join(f"{name} = {value}" for name, value in changes.items())
         return self._settled(adopted, changes, told)
 

@@ -9,9 +9,9 @@ Moore, Artificial Intelligence Review 11, 1997).
 from __future__ import annotations
 
 import heapq
-import itertools
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from evolve import crowning
 from evolve.budget import Counts
@@ -20,12 +20,15 @@ from evolve.policy import Policy
 from evolve.seeds import FRESH
 from evolve.wishes import Next, Wish
 from population.comparison import Difference
+from population.fitness import Fitness
+from population.ranking import number_of
+from population.selection import rank_key
 from population.store import Population
 from population.variant import Purpose
 
 SEED = "v0"
 ENTERED, LEFT, CROWNED = "contender", "left", "champion"
-"""Kinds of the events that a race is rebuilt from."""
+"""Kinds of the events that tell of a race."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Turn:
 
 
 class Race:
-    """The race of one run; everything it knows is in the population, and is rebuilt from there.
+    """The race of one run.
 
     Args:
         policy: confidence, direction, shares.
@@ -86,7 +89,6 @@ class Race:
         self._counts = counts
         self._seeds = seeds
         self._waiting: list[tuple[float, int, str]] = []
-        self._offers = itertools.count()
         self._entered: set[str] = set()
         self._asked: set[tuple[str, int]] = set()
         self._founding: set[int] = set()
@@ -99,38 +101,58 @@ class Race:
         found = self._population.meta("champion")
         return None if found is None else str(found)
 
-    def restore(self, unsettled: Collection[str]) -> None:
-        """Take in what an earlier session left; variants that are still being tuned wait."""
-        for event in self._population.events:
-            if event.kind == ENTERED:
-                name, self._places = str(event.data["variant"]), int(event.data["place"])
-                self._entered.add(name)
-                self._duel = Duel(name, self._places, self._reached(name))
-            elif event.kind in (LEFT, CROWNED):
-                self._duel = None
-                self._places = 0 if event.kind == CROWNED else self._places
+    def restore(
+        self,
+        held: Collection[str],
+        state: Mapping[str, Any] | None,
+        entered: Iterable[str],
+        asked: Collection[tuple[str, int]],
+    ) -> None:
+        """Take in what an earlier session left, so that the race goes on as if it had not ended.
+
+        Args:
+            held: ids of the variants that are being tuned, and wait until they are offered.
+            state: what ``state`` returned at the end of that session; None for a search that begins.
+            entered: ids of the variants that have been contenders.
+            asked: replicates that are wished for or under way: id of the variant, number of the seed.
+        """
+        if state is not None:
+            self._places = int(state["places"])
+            self._duel = None if state["duel"] is None else Duel(**state["duel"])
+        self._entered.update(entered)
+        self._asked.update(asked)
+        self._founding.update(n for name, n in asked if name == SEED and n in self._founding_numbers)
         for name in self._population.variants:
-            if name not in unsettled:
+            if name not in held and name not in self._entered:
                 self.offer(name)
 
-    def _reached(self, variant: str) -> int:
-        """Return the look that a contender's bursts so far are for."""
-        bursts = len(self._population.evidence(variant))
-        return next(
-            (look for look, most in enumerate(crowning.LOOKS) if bursts <= most), len(crowning.LOOKS) - 1
-        )
+    def state(self) -> dict[str, Any]:
+        """Return as plain JSON what ``restore`` cannot tell from elsewhere."""
+        return {"duel": None if self._duel is None else asdict(self._duel), "places": self._places}
+
+    @property
+    def pending(self) -> int:
+        """Replicates that are wished for or under way, those that measure the noise left out."""
+        return sum(name != SEED or number not in self._founding_numbers for name, number in self._asked)
 
     def offer(self, variant: str) -> None:
-        """Let a variant enter when its turn comes, if it has a score."""
+        """Let a variant enter when its turn comes, if it has a score.
+
+        To be called again whenever its fitness has changed before it entered.
+        """
         fitness = self._population.fitness(variant)
         if fitness is not None and variant != SEED:
-            key = self._policy.direction.key(fitness.mean)
-            heapq.heappush(self._waiting, (key, next(self._offers), variant))
+            heapq.heappush(self._waiting, (self._key(fitness), number_of(variant), variant))
 
     def found(self) -> list[Next]:
-        """Return the bursts of the seed that measure the noise, as far as they are not done."""
-        numbers = range(FRESH, FRESH + self._policy.seed_replicates - 1)
-        wanted = [n for n in numbers if not self._has(SEED, n) and not self._failed(SEED, n)]
+        """Return the bursts of the seed that measure the noise, as far as they are not done or under way."""
+        wanted = [
+            number
+            for number in self._founding_numbers
+            if (SEED, number) not in self._asked
+            and not self._has(SEED, number)
+            and not self._failed(SEED, number)
+        ]
         self._asked.update((SEED, number) for number in wanted)
         self._founding.update(wanted)
         return [Next(Wish.REPLICATE, SEED, number) for number in wanted]
@@ -176,10 +198,10 @@ class Race:
             return False  # the noise is still being measured
         best = self._population.fitness(champion)
         while self._waiting and best is not None and self._may_replicate():
-            _, _, name = self._waiting[0]
+            key, _, name = self._waiting[0]
             fitness = self._population.fitness(name)
-            if name in self._entered or fitness is None:
-                heapq.heappop(self._waiting)
+            if name in self._entered or fitness is None or key != self._key(fitness):
+                heapq.heappop(self._waiting)  # with another key it was offered again
                 continue
             if not crowning.promising(fitness, best, self._policy.direction, self._population.spread()):
                 return False
@@ -231,6 +253,14 @@ class Race:
                 self._counts.replicates += 1
                 wishes.append(Next(Wish.REPLICATE, *cell))
         return wishes
+
+    @property
+    def _founding_numbers(self) -> range:
+        """Numbers of the fresh seeds under which the seed variant is measured before anybody enters."""
+        return range(FRESH, FRESH + self._policy.seed_replicates - 1)
+
+    def _key(self, fitness: Fitness) -> float:
+        return rank_key(fitness, self._policy.direction)
 
     def _may_replicate(self) -> bool:
         return self._counts.may_replicate(self._policy.replicates, self._policy.limits)

@@ -146,9 +146,8 @@ class Search:
         self._folding.refused_in_a_row = int(state.get("refused_in_a_row", 0))
         self._breeder.restore(known.measured, state.get("breeder"), known.events_of(MIGRATION))
         entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
-        asked = docket.asked()
-        self._race.restore(docket.held(), state.get("race"), entered, asked)
-        self._counts.replicates += sum(not self._race.is_founding(*one) for one in asked)
+        self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
+        self._counts.replicates += self._race.pending
         running = docket.recover(self._crashed)
         if self._crashed and running:
             bursts = (

@@ -210,9 +210,7 @@ async def _wired(
     )
     meter = Meter(executor, brake, Seeds(_number(settings.seed)), room)
     studies = Studies(folder / "studies", task.direction)
-    return Search(
-        _policy(prepared), population, breeder, meter, studies, brake, room, display.event, crashed
-    )
+    return Search(_policy(prepared), population, breeder, meter, studies, brake, room, display.event, crashed)
 
 
 def plan(folder: Path, prepared: Prepared) -> Plan:

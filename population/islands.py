@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from population.ledger import Event
+from population.ranking import Ranking
 from population.variant import Variant
 
 MIGRATION = "migration"
 """Kind of the event that makes a variant a member of one more island."""
+
+AFTER = "after"
+"""In its data: how many members there were, on all islands together, when it took place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,74 +51,101 @@ class Islands:
 
 
 class Members:
-    """Who lives on which island, kept up to date one variant at a time.
+    """Who lives on which island, and how they rank, kept up to date one variant at a time.
 
-    A seed (a variant without parents) lives on every island; a child on the one it was born on, and on
-    those it migrated to. Should a run go on with fewer islands, their numbers wrap around.
+    Only variants with a score live anywhere. A seed (a variant without parents) lives on every island; a
+    child on the one it was born on, and on those it migrated to. Should a run go on with fewer islands,
+    their numbers wrap around.
     """
 
     def __init__(self, islands: Islands) -> None:
-        self._count = islands.count
-        self._members: list[dict[str, None]] = [{} for _ in range(islands.count)]
+        self.everybody = Ranking()
         self._order: list[list[str]] = [[] for _ in range(islands.count)]
+        self._rankings = [Ranking() for _ in range(islands.count)]
 
-    def add(self, variant: Variant) -> None:
-        """Let a variant live where it was born; a second time changes nothing."""
-        for island in [variant.island] if variant.parents else range(self._count):
-            self._join(variant.id, island)
+    def add(self, variant: Variant, key: float) -> None:
+        """Let a variant live where it was born; a second time, give it another place in the rankings.
+
+        Args:
+            variant: has a score.
+            key: smaller is better, see ``selection.rank_key``.
+        """
+        known = variant.id in self.everybody
+        self.everybody.set(variant.id, key)
+        if not known:
+            for island in [variant.island] if variant.parents else range(len(self._order)):
+                self._join(variant.id, island)
+            return
+        for ranking in self._rankings:
+            if variant.id in ranking:
+                ranking.set(variant.id, key)
 
     def note(self, event: Event) -> None:
-        """Follow a migration; any other event changes nothing."""
-        if event.kind == MIGRATION:
+        """Follow a migration; any other event changes nothing, nor does that of a variant without a score."""
+        if event.kind == MIGRATION and event.data["variant"] in self.everybody:
             self._join(event.data["variant"], event.data["island"])
 
     def on(self, island: int) -> Sequence[str]:
         """Return the ids of those who live on an island, in the order of their coming (do not change it)."""
-        return self._order[island % self._count]
+        return self._order[island % len(self._order)]
+
+    def ranking(self, island: int) -> Ranking:
+        """Return the ranking of those who live on an island (do not change it)."""
+        return self._rankings[island % len(self._rankings)]
 
     def lives_on(self, variant: str, island: int) -> bool:
         """Say whether a variant lives on an island."""
-        return variant in self._members[island % self._count]
+        return variant in self.ranking(island)
 
     def _join(self, variant: str, island: int) -> None:
         if not self.lives_on(variant, island):
-            self._members[island % self._count][variant] = None
-            self._order[island % self._count].append(variant)
+            self.ranking(island).set(variant, self.everybody.key(variant))
+            self._order[island % len(self._order)].append(variant)
 
 
-def members(islands: Islands, variants: Iterable[Variant], events: Iterable[Event]) -> Members:
-    """Return who lives on which island, from everything recorded so far."""
+def members(
+    islands: Islands, scored: Iterable[tuple[Variant, float]], migrations: Iterable[Event]
+) -> Members:
+    """Return who lives on which island, everybody in the order in which they came there.
+
+    Args:
+        islands: the settings.
+        scored: variants with their rank keys, in the order in which they got their scores.
+        migrations: in order, each after as many members as it says, or after all;
+            other events are passed over.
+    """
     known = Members(islands)
-    for variant in variants:
-        known.add(variant)
-    for event in events:
+    left = deque(event for event in migrations if event.kind == MIGRATION)
+    for variant, key in scored:
+        while left and left[0].data.get(AFTER, math.inf) <= len(known.everybody):
+            known.note(left.popleft())
+        known.add(variant, key)
+    for event in left:
         known.note(event)
     return known
 
 
-def migrants(
-    islands: Islands, child: int, population: Members, key: Callable[[str], float], at: float
-) -> list[Event]:
+def migrants(islands: Islands, child: int, population: Members, at: float) -> list[Event]:
     """Return the migrations due after child number ``child``: each island's best goes on to the next.
 
     The islands form a ring (Whitley, Rana & Heckendorn, The Island Model Genetic Algorithm, 1999).
-    Who lives on the next island already, or has no score (key +inf), stays.
+    Who lives on the next island already, or ranks at +inf, stays.
 
     Args:
         islands: the settings.
         child: how many children there have been.
         population: who lives where now; not changed (record the events, then ``note`` each).
-        key: smaller is better, see ``selection.rank_key``.
         at: unix time, seconds.
     """
     if not islands.migrates(child):
         return []
+    after = len(population.everybody)
     events: list[Event] = []
     for island in range(islands.count):
-        best = min(population.on(island), key=key, default=None)
-        target = islands.island_of(island + 1)
-        if best is None or key(best) == math.inf or population.lives_on(best, target):
-            continue
-        text = f"{best} goes from island {island} to island {target}"
-        events.append(Event(MIGRATION, text, at, {"variant": best, "island": target}))
+        ranking, target = population.ranking(island), islands.island_of(island + 1)
+        for best in ranking.best(1):
+            if ranking.key(best) < math.inf and not population.lives_on(best, target):
+                text = f"{best} goes from island {island} to island {target}"
+                data = {"variant": best, "island": target, AFTER: after}
+                events.append(Event(MIGRATION, text, at, data))
     return events

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from difflib import SequenceMatcher
 
 from numpy.random import Generator
 
 from population.fitness import Fitness
 from population.variant import Direction
+
+Lines = Counter[str]
+"""A source as a bag of lines."""
+
+POOL = 16
+"""How many of the best are looked at for ``diverse``."""
 
 
 def rank_key(fitness: Fitness | None, direction: Direction) -> float:
@@ -69,7 +75,7 @@ def diverse(
     distance: Callable[[str, str], float],
     count: int,
     apart_from: Sequence[str] = (),
-    pool: int = 16,
+    pool: int = POOL,
 ) -> list[str]:
     """Return up to ``count`` variants that are good and unlike each other, best first.
 
@@ -96,9 +102,16 @@ def diverse(
     return [best[index] for index in sorted(chosen)]
 
 
-def source_distance(one: str, other: str) -> float:
+def lines_of(source: str) -> Lines:
+    """Return how often each line stands in a source."""
+    return Counter(source.splitlines())
+
+
+def line_distance(one: Lines, other: Lines) -> float:
     """Return the share of lines that two sources do not have in common, 0 to 1, wherever they stand."""
-    return 1.0 - SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False).quick_ratio()
+    both = one.total() + other.total()
+    common = sum(min(count, other[line]) for line, count in one.items() if line in other)
+    return 1.0 - 2.0 * common / both if both else 0.0
 
 
 def _sample(population: int, size: int, rng: Generator) -> list[int]:

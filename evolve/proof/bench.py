@@ -20,8 +20,8 @@ from evolve.errors import EvolveError, InputError
 from evolve.interrupts import supervised
 from evolve.measuring import Brake, Halted, Meter
 from evolve.preparing import NO_MODEL, Prepared, prepare
-from evolve.room import Room
 from evolve.report import standing
+from evolve.room import Room
 from evolve.seeds import Seeds
 from evolve.tasks.task import Unseen
 from population.comparison import Scores

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.random import Generator
 
 from benchmarks.landscape import NoisyExecutor, Proposer, gain_of, search, wired
-from evolve.budget import Limits, counted
+from evolve.budget import Counts, Limits, counted
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.crowning import LOOKS
 from evolve.errors import EngineFault
-from evolve.race import CROWNED, ENTERED, LEFT, SEED
+from evolve.policy import Policy
+from evolve.race import CROWNED, ENTERED, LEFT, SEED, Race, Turn
 from evolve.seeds import CONFIRM, FRESH, SCREEN, Seeds
+from evolve.wishes import Next
 from operators.proposal import Context, Proposal, Refusal
 from population.genome import values_of
 from population.store import Population
-from population.variant import Failure, FailureKind, Measurement, Purpose, State
+from population.variant import Direction, Failure, FailureKind, Measurement, Purpose, State, Variant
 
 PLANTED = Proposer(gain=4.0, chance=0.2)
 
@@ -326,3 +330,196 @@ def test_a_trial_that_draws_the_numbers_that_are_there_leaves_no_tuning_open(tmp
 def _drew_its_own(population: Population, name: str) -> bool:
     trials = [m for m in population.measurements(name) if m.purpose is Purpose.TRIAL]
     return all(m.digest == population.variants[name].proposed for m in trials)
+
+
+# the race alone
+
+
+class Track:
+    """A population and races over it, whose bursts are drawn at once; what one race decides is recorded.
+
+    Args:
+        population: empty, open for writing.
+        variant: makes variants.
+        burst: makes measurements.
+        truth: mean score by variant; the lower, the better.
+    """
+
+    POLICY = Policy(
+        Direction.MINIMIZE, Limits(), "train", 4, 1, True, trials=0, seed_replicates=4, replicates=0.5,
+        confidence=0.9,
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        population: Population,
+        variant: Callable[..., Variant],
+        burst: Callable[..., Measurement],
+        truth: dict[str, float],
+    ) -> None:
+        self.population = population
+        self._burst = burst
+        self._truth = truth
+        self.counts: list[Counts] = []
+        self.races: list[Race] = []
+        self.queue: list[Next] = []
+        self.entered: list[str] = []
+        for name in truth:
+            population.commit(variant(name, *([] if name == SEED else [SEED])))
+        self.measure(SEED, truth[SEED])
+        population.set_meta(champion=SEED)
+
+    def measure(
+        self, name: str, score: float, number: int = SCREEN, purpose: Purpose = Purpose.FIRST
+    ) -> None:
+        """Record a burst."""
+        self.population.commit(self._burst(name, score, seed=Seeds(1)(number), purpose=purpose))
+
+    def begin(self, counts: Counts | None = None) -> Race:
+        """Begin another race over the population."""
+        counts = Counts(evaluations=400) if counts is None else replace(counts)
+        race = Race(self.POLICY, self.population, counts, Seeds(1))
+        self.counts.append(counts)
+        self.races.append(race)
+        return race
+
+    def restart(self, held: Collection[str]) -> None:
+        """Let another race go on where the first one is, which knows only what is on record."""
+        state = json.loads(json.dumps(self.races[0].state()))
+        asked = [(wish.variant, wish.number) for wish in self.queue]
+        self.begin(self.counts[0]).restore(held, state, self.entered, asked)
+
+    def turn(self) -> list[Turn]:
+        """Return what each race decides now; the first one's wishes are queued."""
+        turns = [race.turn() for race in self.races]
+        for news in turns[0].news:
+            if news.kind == ENTERED:
+                self.entered.append(news.variant)
+            if news.kind == CROWNED:
+                self.population.set_meta(champion=news.variant)
+        self.queue += turns[0].wishes
+        return turns
+
+    def burst(self) -> list[bool]:
+        """Have the oldest wish measured, if it is still wanted; return whether each race wants it."""
+        wish = self.queue.pop(0)
+        wanted = [race.wants(wish) for race in self.races]
+        if wanted[0]:
+            noise = 0.3 * np.random.default_rng([wish.number, int(wish.variant[1:])]).normal()
+            self.measure(wish.variant, self._truth[wish.variant] + noise, wish.number, Purpose.REPLICATE)
+            for race in self.races:
+                race.ended(wish.variant, wish.number)
+        return wanted
+
+    def founded(self) -> Race:
+        """Begin a race and measure the noise."""
+        race = self.begin()
+        self.queue += race.found()
+        while self.queue:
+            self.burst()
+        return race
+
+
+@pytest.fixture
+def track(
+    tmp_path: Path, a_variant: Callable[..., Variant], a_measurement: Callable[..., Measurement]
+) -> Iterator[Callable[[Iterable[float]], Track]]:
+    """Return what makes a track of the seed, at 3.0, and children."""
+    with Population.create(tmp_path / "run") as population:
+
+        def made(children: Iterable[float]) -> Track:
+            truth = {f"v{n}": score for n, score in enumerate([3.0, *children])}
+            return Track(population, a_variant, a_measurement, truth)
+
+        yield made
+
+
+Making = Callable[[Iterable[float]], Track]
+
+
+def test_a_race_restored_at_any_time_goes_on_as_the_first_one(track: Making) -> None:
+    one = track([2.9, 2.8, 2.5, 2.5, 2.7, 2.0, 1.9, 2.0, 1.0, 1.0, 0.9, 1.0])
+    children = [name for name in one.population.variants if name != SEED]
+    live = one.begin()
+    one.queue += live.found()
+    held: set[str] = set()
+    kinds, duels, moments = set(), 0, 0
+    while one.queue or children:
+        if children and moments % 5 == 0:  # a child is measured; every third one is tuned first
+            name = children.pop(0)
+            one.measure(name, 1.0 if int(name[1:]) % 2 else 0.5)
+            held = {name} if int(name[1:]) % 3 == 0 else set()
+            for race in one.races if not held else ():
+                race.offer(name)
+        elif held and moments % 5 == 2:
+            one.measure(*held, 0.9, number=CONFIRM, purpose=Purpose.CONFIRM)
+            for race in one.races:
+                race.offer(*held)
+            held = set()
+        turns = one.turn()
+        assert turns == [turns[0]] * len(turns)
+        kinds |= {news.kind for news in turns[0].news}
+        assert [race.state() for race in one.races] == [live.state()] * len(turns)
+        one.restart(held)
+        duels += live.state()["duel"] is not None
+        if one.queue:
+            wanted = one.burst()
+            assert wanted == [wanted[0]] * len(wanted)
+        assert one.counts == [one.counts[0]] * len(one.counts)
+        moments += 1
+    assert kinds == {ENTERED, LEFT, CROWNED}
+    assert duels > 20
+
+
+def test_of_two_equally_good_the_older_enters_whichever_was_offered_first(track: Making) -> None:
+    one = track([1.0] * 10)
+    race = one.founded()
+    for name in ("v10", "v9"):
+        one.measure(name, 1.0)
+        race.offer(name)
+    assert [news.variant for news in race.turn().news] == ["v9"]
+
+
+def test_a_variant_that_is_offered_again_waits_with_its_new_score_only(track: Making) -> None:
+    one = track([1.0, 1.0])
+    race = one.founded()
+    for name, score in (("v1", 0.1), ("v2", 1.0)):
+        one.measure(name, score)
+        race.offer(name)
+    one.measure("v1", 3.9, CONFIRM, Purpose.CONFIRM)  # a mean of 2.0
+    race.offer("v1")
+    assert [news.variant for news in race.turn().news] == ["v2"]
+
+
+def test_nobody_enters_while_a_restored_race_waits_for_the_noise(track: Making) -> None:
+    one = track([0.1])
+    one.measure("v1", 0.1)
+    race = one.begin()
+    race.restore((), None, (), [(SEED, FRESH), (SEED, FRESH + 1)])
+    one.queue += race.found()
+    assert [wish.number for wish in one.queue] == [FRESH + 2]  # the others are under way
+    one.burst()
+    assert race.turn() == Turn((), ())
+    for number in (FRESH, FRESH + 1):
+        one.measure(SEED, 3.0, number, Purpose.REPLICATE)
+        race.ended(SEED, number)
+    assert [news.variant for news in race.turn().news] == ["v1"]
+
+
+def test_who_is_being_tuned_or_has_been_a_contender_does_not_wait_in_a_restored_race(track: Making) -> None:
+    one = track([0.1, 0.2, 0.3])
+    one.founded()
+    for name, score in (("v1", 0.1), ("v2", 0.2), ("v3", 0.3)):
+        one.measure(name, score)
+    race = one.begin()
+    race.restore({"v1"}, None, ["v2"], ())
+    assert [news.variant for news in race.turn().news] == ["v3"]
+
+
+def test_a_burst_of_the_seed_as_champion_keeps_nobody_from_entering_a_restored_race(track: Making) -> None:
+    one = track([0.1])
+    one.founded()
+    one.measure("v1", 0.1)
+    race = one.begin()
+    race.restore((), None, (), [(SEED, FRESH + Track.POLICY.seed_replicates)])
+    assert [news.variant for news in race.turn().news] == ["v1"]

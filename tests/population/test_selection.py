@@ -1,6 +1,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 import numpy as np
 import pytest
@@ -8,13 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from population.fitness import Fitness
-from population.selection import diverse, rank_key, ranked, source_distance, tournament
+from population.selection import diverse, line_distance, lines_of, rank_key, ranked, tournament
 from population.variant import Direction
 
 quickly = settings(max_examples=40, deadline=None)
 keys = st.dictionaries(
     st.text("abcdef", min_size=1, max_size=3), st.floats(-9, 9) | st.just(math.inf), min_size=1
 )
+
+
+def source_distance(one, other):
+    return line_distance(lines_of(one), lines_of(other))
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(Direction))
@@ -124,7 +129,16 @@ def test_only_the_best_few_are_compared():
     assert compared == set("01234")
 
 
-def test_sources_are_as_far_apart_as_their_lines():
-    assert source_distance("a\nb", "b\na") == 0.0
-    assert source_distance("a\nb", "a\nc") == 0.5
-    assert source_distance("a", "b") == 1.0
+@pytest.mark.parametrize(
+    ("one", "other", "distance"),
+    [("a\nb", "b\na", 0.0), ("a\nb", "a\nc", 0.5), ("a", "b", 1.0), ("a\na\na", "a", 0.5), ("", "", 0.0)],
+)
+def test_sources_are_as_far_apart_as_their_lines(one, other, distance):
+    assert source_distance(one, other) == source_distance(other, one) == distance
+
+
+@quickly
+@given(st.text("ab\n"), st.text("ab\n"))
+def test_how_far_apart_sources_are_is_what_difflib_says(one, other):
+    matcher = SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False)
+    assert source_distance(one, other) == 1.0 - matcher.quick_ratio()
