@@ -171,7 +171,7 @@ class Breeder:
         return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
 
     def again(self, ticket: int, arm: Arm, context: Context, island: int) -> Birth:
-        """Return a birth that an earlier session planned; without an operator if nobody is left to make it."""
+        """Return a birth that an earlier session planned; its operator is None if its model is gone."""
         operator = self._operators.get(arm)
         return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
 

@@ -150,10 +150,8 @@ class Search:
         self._counts.replicates += self._race.pending
         running = docket.recover(self._crashed)
         if self._crashed and running:
-            bursts = (
-                "a burst was running; it is" if running == 1 else f"{running} bursts were running; they are"
-            )
-            self._folding.event("recovered", f"when the last session was killed, {bursts} run again", {})
+            text = f"bursts that ran when the last session was killed, and are run again: {running}"
+            self._folding.event("recovered", text, {"bursts": running})
         self._left.extend(job for planned in docket.jobs() if (job := self._again(planned)) is not None)
         self._wish_for_the_rest()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evolve.budget import Counts, Limits, Spent, counted, exhausted, remaining, shown
 from evolve.progress import Budget
 from population.fitness import Fitness
-from population.ledger import Call, Event
+from population.ledger import Call, Event, Paid
 from population.store import Population
 from population.variant import Direction, Failure, FailureKind, Measurement, Purpose, Variant
 

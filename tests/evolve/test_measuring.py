@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.measuring import Brake, Halted, Meter, Turnstile
+from evolve.room import Room
 from population.genome import digest
 from population.variant import Failure, FailureKind, Measurement, Purpose, State, Variant
 
@@ -50,7 +52,11 @@ class Scripted:
 
 
 def meter(executor: Scripted, brake: Brake | None = None) -> Meter:
-    return Meter(executor, brake or Brake(), lambda number: 100 + number)
+    return Meter(executor, brake or Brake(), lambda number: 100 + number, room())
+
+
+def room() -> Room:
+    return Room(Path(), lambda: False, lambda _: None)
 
 
 async def settled() -> None:

@@ -236,23 +236,6 @@ def test_a_tuning_is_confirmed_under_a_seed_that_both_have(tmp_path: Path) -> No
             assert {m.seed for m in measured} == {Seeds(1)(CONFIRM)}
 
 
-def test_a_tuning_that_a_crash_left_without_an_outcome_gets_one(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    one, population = search(folder, Tunable(), Sloped(), 60, 1, trials=4)
-    with closing(population):
-        asyncio.run(one.run())
-        tuned = next(v for v in population.variants.values() if v.tuned)
-        told = population.db.table("events")
-        gone = [e.doc_id for e in told if e["kind"] == "tuned" and e["data"]["variant"] == tuned.id]
-        told.remove(doc_ids=gone)
-        proposed = replace(tuned, digest=tuned.proposed, tuned={})
-        population.commit(proposed)
-    with closing(Population.open(folder, write=True)) as population:
-        asyncio.run(wired(population, folder, Tunable(), Sloped(), 60, 1, trials=4).run())
-        assert population.variants[tuned.id].digest == tuned.digest
-        assert sum(data["variant"] == tuned.id for data in kinds(population, "tuned")) == 1
-
-
 @dataclass(frozen=True)
 class Cosmetic:
     """Changes a comment of its parent and nothing else; every other child is a real one."""
