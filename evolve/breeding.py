@@ -156,7 +156,7 @@ class Breeder:
         arm = self._portfolio.choose(self._tallies, free, rng)
         operator = self._operators[arm]
         parents = self._parents(scored, operator.arity, rng)
-        context = self._context(tuple(map(self._parent, parents)), island if arm.model else None)
+        context = self._context(ticket, tuple(map(self._parent, parents)), island if arm.model else None)
         return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
 
     def repair(self, ticket: int, broken: Variant) -> Birth | None:
@@ -166,7 +166,7 @@ class Breeder:
             return None
         rng = self.generator(ticket)
         arm = next((arm for arm in arms if arm.model == broken.model), arms[int(rng.integers(len(arms)))])
-        context = self._context((self._parent(broken.id),), None)
+        context = self._context(ticket, (self._parent(broken.id),), None)
         operator = self._operators[arm]
         return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
 
@@ -228,7 +228,7 @@ class Breeder:
         failure = last.failure if last is not None and last.state is State.FAILED else None
         return Parent(variant, population.source(variant.digest), population.fitness(name), curve, failure)
 
-    def _context(self, parents: tuple[Parent, ...], island: int | None) -> Context:
+    def _context(self, ticket: int, parents: tuple[Parent, ...], island: int | None) -> Context:
         """Write the context; inspirations only when a language model reads it."""
         briefing = self._briefing
         known = () if island is None else self._inspirations(parents, island)
@@ -241,6 +241,7 @@ class Breeder:
             inspirations=known,
             attempts=self._attempts(parents[0].variant),
             noise=self._population.noise(),
+            number=ticket,
         )
 
     def _inspirations(self, parents: Sequence[Parent], island: int) -> tuple[Parent, ...]:

@@ -46,6 +46,8 @@ class Ask:
         form: the form of the reply.
         schema: JSON schema of the reply for ``ReplyForm.JSON``, else None.
         temperature: sampling temperature.
+        number: number of the birth that it is for; names the exchange, so that it is found again after
+            the engine was killed. None for an exchange that nobody comes back to.
     """
 
     messages: tuple[tuple[str, str], ...]
@@ -53,6 +55,7 @@ class Ask:
     form: ReplyForm
     schema: Mapping[str, Any] | None = None
     temperature: float = 0.8
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

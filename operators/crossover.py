@@ -50,7 +50,7 @@ class Crossover:
         if model.form is ReplyForm.JSON:
             return await self._mix(context, model, rng)
         messages = prompts.crossover(shown_to(model, context), model.form)
-        ask = Ask(messages, self.name, model.form, None, self.temperature)
+        ask = Ask(messages, self.name, model.form, None, self.temperature, context.number)
         return await exchange(self.chat, model, ask, _new_to(second, code_edit(model.form, first)))
 
     async def _mix(self, context: Context, model: Model, rng: Generator) -> Proposal | Refusal:
@@ -64,7 +64,7 @@ class Crossover:
         listed = {name: differing[name] for name in names}
         messages = prompts.small_mix(context, listed, why=not model.small)
         schema = mixing_schema(names) if model.small else mix_schema(names)
-        ask = Ask(messages, self.name, model.form, schema, self.temperature)
+        ask = Ask(messages, self.name, model.form, schema, self.temperature, context.number)
         return await exchange(self.chat, model, ask, lambda text: apply_mix(text, first, second))
 
 

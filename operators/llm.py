@@ -1,8 +1,9 @@
-"""Asks language models through litellm: retries, rests, costs, transcripts. The only import of litellm."""
+"""Asks language models through litellm: retries, rests, costs, receipts. The only import of litellm."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -14,8 +15,7 @@ import os
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -27,7 +27,8 @@ from operators.addresses import is_loopback
 from operators.breaker import Breaker
 from operators.chat import Ask, Model, Reply, ReplyForm, Silence
 from operators.faults import Fault, classify
-from operators.transcripts import scrub, write_transcript
+from operators.receipts import CANCELLED, Doubt, Exchange, Receipt, Receipts, question_digest
+from operators.transcripts import scrub
 from population.ledger import Call
 
 Prices = Mapping[str, tuple[float, float]]
@@ -85,26 +86,18 @@ def missing_keys(model: str) -> list[str]:
     return list(load().validate_environment(model)["missing_keys"])
 
 
-@dataclass(slots=True)
-class _Exchange:
-    """One ``complete`` under way: filled in attempt by attempt, closed once."""
-
-    model: Model
-    ask: Ask
-    params: dict[str, Any]
-    started: float
-    outcome: str = "cancelled"
-    reason: str = ""
-    text: str | None = None
-    finish: str | None = None
-    tokens: tuple[int, int] = (0, 0)
-    dollars: float | None = 0.0
-    doubtful: int = 0
-    attempts: list[dict[str, Any]] = field(default_factory=list)
+async def write_once(write: Callable[[], None]) -> None:
+    """Run a write; a disk that does not take it is the caller's to hear of (OSError)."""
+    write()
 
 
 class LiteLLM:
-    """Implements ``operators.chat.Chat`` over litellm; one ``Call`` is recorded for each ``complete``.
+    """Implements ``operators.chat.Chat`` over litellm; one ``Call`` is recorded for each exchange.
+
+    A reply is paid for once, although the engine may be killed at any instant. The transcript is its
+    receipt: a stub is on the disk before a request is sent, the whole exchange before its ``Call`` is
+    recorded. An ask with a number is answered from the birth's receipt when that holds what came of the
+    same question. A stub that a killed engine left is asked again, and charged for both.
 
     Retries (exponential backoff with equal jitter: Brooker, AWS Architecture Blog, 2015) on 429, 5xx,
     time-outs, lost connections and bodies cut off; never on 400, 401, 403, 404. An endpoint that keeps
@@ -118,7 +111,7 @@ class LiteLLM:
     Args:
         models: who may be asked.
         transcripts: folder that gets one file for each exchange.
-        record: called once for each ``complete``, cancelled ones too.
+        record: called once for each exchange, cancelled ones too; not again when a receipt answers.
         api_base: address for all models but ``local/...``; None for each provider's own.
         local_base: address of the embedded server, for ``local/...``.
         timeout: seconds for one request.
@@ -130,6 +123,10 @@ class LiteLLM:
         clock: unix time, seconds.
         monotonic: seconds, for durations and rests.
         sleep: waits that many seconds.
+        recorded: says whether a ``Call`` with this transcript is on record, those of earlier processes
+            and those just given to ``record`` included.
+        durably: runs the write of a receipt; may wait for room on the disk and run it again. What it
+            raises goes through to whoever called ``complete``.
     """
 
     def __init__(
@@ -149,11 +146,14 @@ class LiteLLM:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        recorded: Callable[[str], bool] = lambda _: False,
+        durably: Callable[[Callable[[], None]], Awaitable[None]] = write_once,
     ) -> None:
         if not models:
             raise ValueError("at least one model is needed, got none")
         self.models = models
-        self._transcripts, self._record = transcripts, record
+        self._receipts = Receipts(transcripts, environment, recorded)
+        self._record, self._durably = record, durably
         self._api_base, self._local_base = api_base, local_base
         self._timeout, self._retries = timeout, retries
         self._slots = asyncio.Semaphore(parallel)
@@ -174,8 +174,16 @@ class LiteLLM:
         return awake[min(int(np.searchsorted(shares, draw * shares[-1], side="right")), len(awake) - 1)]
 
     async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
-        """Ask ``model`` and return what it wrote, or why it wrote nothing."""
-        exchange = _Exchange(model, ask, {}, self._monotonic())
+        """Ask ``model`` and return what it wrote, or why it wrote nothing; from a receipt where there is one.
+
+        Raises:
+            OSError: the receipt cannot be written, and ``durably`` does not wait until it can.
+        """
+        asked = question_digest(model.name, ask.messages, self._environment)
+        exchange = Exchange(model, ask, asked, self._monotonic())
+        said = self._taken_up(exchange)
+        if said is not None:
+            return said
         breaker = self._breakers[model.name]
         rest = breaker.rest(self._monotonic())
         if rest is not None:
@@ -183,18 +191,31 @@ class LiteLLM:
             exchange.reason = (
                 f"rests for {rest:.0f} s more after failures in a row, the last: {breaker.reason}"
             )
-            return self._close(exchange)
+            return await self._close(exchange)
         breaker.begin()
         try:
             litellm = await asyncio.to_thread(load)
             exchange.params = self._parameters(model, ask)
             await self._until_answered(litellm, exchange, breaker)
         except asyncio.CancelledError:
-            breaker.release()
-            exchange.outcome, exchange.reason = "cancelled", "the search ended"
-            self._close(exchange)
+            exchange.outcome, exchange.reason = CANCELLED, "the search ended"
+            receipt = self._receipt(exchange)
+            self._write_last(exchange, receipt)
+            self._record(receipt.call(exchange.name if exchange.kept else ""))
             raise
-        return self._close(exchange)
+        finally:
+            breaker.release()
+        return await self._close(exchange)
+
+    def settle(self) -> None:
+        """Record the exchanges without a ``Call`` that a killed engine left, a stub at what it may have cost.
+
+        For a run that goes on, before anything is asked: nobody may come back to some of its births.
+        """
+        for name, receipt in self._receipts.unrecorded():
+            if receipt.outcome is None:
+                receipt = receipt.given_up(self._total(0.0, receipt.doubts))
+            self._record(receipt.call(name))
 
     def price_known(self, model: str) -> bool:
         """Say whether calls to ``model`` can be priced (imports litellm)."""
@@ -260,7 +281,7 @@ class LiteLLM:
             params["max_tokens"] = SMALL_REPLY
         return params
 
-    async def _until_answered(self, litellm: ModuleType, exchange: _Exchange, breaker: Breaker) -> None:
+    async def _until_answered(self, litellm: ModuleType, exchange: Exchange, breaker: Breaker) -> None:
         """Send the request until it is answered, refused for good, or not worth another try."""
         tries = 0
         while True:
@@ -280,12 +301,10 @@ class LiteLLM:
                 return
             await self._sleep(max(fault.wait, float(self._jitter.uniform(0.5, 1.0)) * min(2.0**tries, 30.0)))
 
-    async def _attempt(self, litellm: ModuleType, exchange: _Exchange) -> Fault | None:
+    async def _attempt(self, litellm: ModuleType, exchange: Exchange) -> Fault | None:
         """Send one request and read the answer into ``exchange``, or say why there is none."""
         async with self._slots:
-            attempt: dict[str, Any] = {"at": self._clock(), "error": None}
-            exchange.attempts.append(attempt)
-            exchange.doubtful += 1  # until it is known how it ended: a cancelled request may be billed
+            attempt = await self._announce(exchange)
             sent = self._monotonic()
             try:
                 async with asyncio.timeout(
@@ -296,15 +315,16 @@ class LiteLLM:
                 fault = classify(litellm, error, self._clock())
                 fault = dataclasses.replace(fault, reason=self._clean(fault.reason))
                 attempt |= {"error": fault.reason, "outcome": fault.outcome}
-                exchange.doubtful -= not fault.billed
+                if not fault.billed:
+                    exchange.doubts.pop()
                 return fault
             finally:
                 attempt["seconds"] = self._monotonic() - sent
-        exchange.doubtful -= 1
+        exchange.doubts.pop()
         self._read(exchange, response)
         return None
 
-    def _read(self, exchange: _Exchange, response: Any) -> None:
+    def _read(self, exchange: Exchange, response: Any) -> None:
         """Take text, tokens and price from an answer."""
         choice, usage = next(iter(response.choices), None), getattr(response, "usage", None)
         prompt, completion = (
@@ -314,7 +334,7 @@ class LiteLLM:
         exchange.finish = choice.finish_reason if choice is not None else None
         exchange.tokens = (prompt, completion)
         name = exchange.model.name
-        self._longest[name] = max(self._longest.get(name, 0), completion)
+        self._note_length(name, completion)
         exchange.dollars = self._price(name, response, usage, exchange.tokens)
         exchange.outcome = "ok"
         if exchange.finish == "length":
@@ -336,60 +356,75 @@ class LiteLLM:
             return self.estimate(name, *tokens)
         return float(load().completion_cost(completion_response=response, model=name))  # knows cached tokens
 
-    def _close(self, exchange: _Exchange) -> Reply | Silence:
-        """Write the transcript, record the call and say what came of it."""
-        model, ended = exchange.model.name, self._clock()
-        name = self._write(exchange, ended) if exchange.attempts else ""
-        self._record(
-            Call(
-                model=model,
-                operator=exchange.ask.operator,
-                outcome=exchange.outcome,
-                prompt_tokens=exchange.tokens[0],
-                completion_tokens=exchange.tokens[1],
-                dollars=self._total(exchange),
-                seconds=self._monotonic() - exchange.started,
-                attempts=len(exchange.attempts),
-                transcript=name,
-                at=ended,
-            )
-        )
-        if exchange.outcome == "ok":
-            return Reply(exchange.text or "", model)
-        return Silence(f"{model}: {exchange.reason}", model)
+    def _taken_up(self, exchange: Exchange) -> Reply | Silence | None:
+        """Name an exchange; return what the last one of its birth came to, or take over what that owes."""
+        ask, now = exchange.ask, self._clock()
+        if ask.number is None:
+            moment = datetime.datetime.fromtimestamp(now, datetime.UTC)
+            exchange.name = f"{moment:%Y%m%dT%H%M%S.%f}-{next(self._numbers):04d}-{ask.operator}.json"
+            return None
+        latest, exchange.name = self._receipts.places(ask.number, ask.operator)
+        if latest is None:
+            return None
+        receipt, recorded = self._receipts.read(latest), self._receipts.recorded(latest)
+        if receipt is not None and receipt.outcome is not None:
+            if not recorded:  # killed between receipt and record
+                self._record(receipt.call(latest))
+            self._note_length(receipt.model, receipt.usage.completion_tokens)
+            same = receipt.asked == exchange.asked
+            return receipt.said() if same and receipt.outcome != CANCELLED else None
+        if not recorded:  # else cancelled on a full disk: paid for, and the answer is nowhere
+            exchange.take_over(latest, receipt, now)
+        return None
 
-    def _total(self, exchange: _Exchange) -> float | None:
-        """Add to the price of the answer what the requests without one may have cost."""
-        if exchange.doubtful == 0 or exchange.dollars is None:
-            return exchange.dollars
-        prompt = sum(len(content) for _, content in exchange.ask.messages) // 3  # about 3 characters a token
-        name = exchange.model.name
-        doubt = self.estimate(name, prompt, self._longest.get(name, GUESSED_REPLY))
-        return None if doubt is None else exchange.dollars + exchange.doubtful * doubt
+    async def _announce(self, exchange: Exchange) -> dict[str, Any]:
+        """Put a stub on the disk that says what is about to be sent, then count the request as sent."""
+        attempt: dict[str, Any] = {"at": self._clock(), "error": None}
+        exchange.kept = True
+        stub = exchange.stub(attempt["at"])
+        await self._durably(functools.partial(self._receipts.write, exchange.name, stub))
+        exchange.attempts.append(attempt)
+        exchange.doubts.append(exchange.doubt())  # until it is known how it ended
+        return attempt
 
-    def _write(self, exchange: _Exchange, ended: float) -> str:
-        """Write the transcript and return its name; empty when the disk does not take it."""
-        moment = datetime.datetime.fromtimestamp(ended, datetime.UTC)
-        name = f"{moment:%Y%m%dT%H%M%S.%f}-{next(self._numbers):04d}-{exchange.ask.operator}.json"
-        content = {
-            "model": exchange.model.name,
-            "operator": exchange.ask.operator,
-            "outcome": exchange.outcome,
-            "reason": exchange.reason,
-            "request": {key: value for key, value in exchange.params.items() if key != "api_key"},
-            "response": exchange.text,
-            "finish_reason": exchange.finish,
-            "usage": {"prompt_tokens": exchange.tokens[0], "completion_tokens": exchange.tokens[1]},
-            "attempts": exchange.attempts,
-            "seconds": self._monotonic() - exchange.started,
-            "at": ended,
-        }
+    async def _close(self, exchange: Exchange) -> Reply | Silence:
+        """Write the receipt, record the call and say what came of it."""
+        receipt = self._receipt(exchange)
         try:
-            write_transcript(self._transcripts, name, content, self._environment)
-        except OSError as error:  # a reply that was paid for is worth more than its transcript
-            logging.getLogger(__name__).warning("no transcript written: %s", error)
-            return ""
-        return name
+            if exchange.kept:
+                await self._durably(functools.partial(self._receipts.write, exchange.name, receipt))
+        except asyncio.CancelledError:
+            self._write_last(exchange, receipt)
+            raise
+        finally:
+            self._record(receipt.call(exchange.name if exchange.kept else ""))
+        return receipt.said()
+
+    def _write_last(self, exchange: Exchange, receipt: Receipt) -> None:
+        """Write the receipt of an exchange that is cancelled, if the disk takes it."""
+        # The search ends and must not wait for room. The stub stays then; its call is on record, which
+        # tells whoever finds it that there is nothing left to charge.
+        if exchange.kept:
+            with contextlib.suppress(OSError):
+                self._receipts.write(exchange.name, receipt)
+
+    def _receipt(self, exchange: Exchange) -> Receipt:
+        """Return the receipt of an exchange that has ended."""
+        dollars = self._total(exchange.dollars, exchange.doubts)
+        return exchange.receipt(self._clock(), self._monotonic() - exchange.started, dollars)
+
+    def _total(self, dollars: float | None, doubts: Sequence[Doubt]) -> float | None:
+        """Add to the price of the answer what the requests without one may have cost."""
+        for doubt in doubts:
+            guess = self._longest.get(doubt.model, GUESSED_REPLY)
+            cost = self.estimate(doubt.model, doubt.prompt_tokens, guess)
+            dollars = None if dollars is None or cost is None else dollars + cost
+        return dollars
+
+    def _note_length(self, model: str, completion: int) -> None:
+        """Keep the length of the longest answer: what a doubtful one is taken to have had."""
+        if completion:
+            self._longest[model] = max(self._longest.get(model, 0), completion)
 
     def _clean(self, text: str) -> str:
         """Return one short line without a key in it."""

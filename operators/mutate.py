@@ -48,7 +48,7 @@ class Mutate:
         source = context.parents[0].source
         if model.form is not ReplyForm.JSON:
             messages = prompts.mutate(shown_to(model, context), model.form)
-            ask = Ask(messages, self.name, model.form, None, self.temperature)
+            ask = Ask(messages, self.name, model.form, None, self.temperature, context.number)
             return await exchange(self.chat, model, ask, code_edit(model.form, source))
         tunables = _drawn(parse_tunables(source), rng)
         offered = {t.name: values for t in tunables if (values := offers(t, rng))} if model.small else {}
@@ -58,7 +58,7 @@ class Mutate:
             )
         schema = offer_schema(offered) if offered else choice_schema(tunables)
         messages = prompts.small_mutate(context, tunables, offered)
-        ask = Ask(messages, self.name, model.form, schema, self.temperature)
+        ask = Ask(messages, self.name, model.form, schema, self.temperature, context.number)
         return await exchange(self.chat, model, ask, lambda text: apply_choice(text, source))
 
 

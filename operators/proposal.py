@@ -52,6 +52,7 @@ class Context:
         inspirations: other variants, best first, diverse.
         attempts: what was tried around the first parent, oldest first.
         noise: standard deviation of one burst's score; NaN when unknown.
+        number: number of the birth; names its exchange with a model.
     """
 
     task: str
@@ -62,6 +63,7 @@ class Context:
     inspirations: tuple[Parent, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     noise: float = float("nan")
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

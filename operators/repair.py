@@ -41,5 +41,5 @@ class Repair:
         if broken.failure is None:
             return Refusal(RefusalKind.NOTHING, f"{broken.variant.id} did not fail", self.name, model.name)
         messages = prompts.repair(context, model.form)
-        ask = Ask(messages, self.name, model.form, None, self.temperature)
+        ask = Ask(messages, self.name, model.form, None, self.temperature, context.number)
         return await exchange(self.chat, model, ask, code_edit(model.form, broken.source))

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from population.journal import sync_folder
+
 SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET")
 SHORTEST_SECRET = 6  # a shorter value is a switch such as "1" or "true", and stands in any text
 HIDDEN = "[hidden]"
@@ -48,7 +50,7 @@ def scrubbed(value: Any, environment: Mapping[str, str]) -> Any:
 def write_transcript(
     folder: Path, name: str, exchange: Mapping[str, Any], environment: Mapping[str, str]
 ) -> None:
-    """Write ``exchange`` as ``folder/name``, readable by its owner only; whole or not at all.
+    """Write ``exchange`` as ``folder/name``, readable by its owner only; whole or not at all, and for good.
 
     Args:
         folder: made when missing.
@@ -59,7 +61,9 @@ def write_transcript(
     Raises:
         OSError: the disk is full, or the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sync_folder(folder.parent)
     text = json.dumps(scrubbed(exchange, environment), indent=1, ensure_ascii=False)
     handle, draft = tempfile.mkstemp(dir=folder, prefix=".draft-")  # made with mode 0600
     try:
@@ -68,6 +72,7 @@ def write_transcript(
             file.flush()
             os.fsync(file.fileno())
         Path(draft).replace(folder / name)
+        sync_folder(folder)
     except OSError:
         Path(draft).unlink(missing_ok=True)
         raise

@@ -237,6 +237,7 @@ def test_an_operator_is_told_what_is_optimised_and_all_of_its_parent(farm: Farm)
         "val_bpb",
         "Keep it simple.",
     )
+    assert context.number == 1
     (parent,) = context.parents
     assert (parent.variant, parent.source, parent.failure) == (seed, "# v0\n", None)
     assert parent.fitness is not None
@@ -305,6 +306,7 @@ def test_a_broken_child_is_shown_with_its_failure_to_the_model_that_wrote_it(far
     (shown,) = repairs[0].context.parents
     assert (shown.variant, shown.failure, shown.fitness) == (broken, BROKEN, None)
     assert repairs[0].island == 1
+    assert [birth.context.number for birth in repairs] == list(range(8))
 
 
 def test_a_broken_child_that_no_model_wrote_goes_to_any_that_repairs(farm: Farm) -> None:

@@ -48,6 +48,13 @@ def test_a_small_model_chooses_between_the_parents_values(chat, context_of, sour
     assert [branch["DEPTH"]["enum"] for branch in branches] == [["b"], ["a", "b"]]
 
 
+@pytest.mark.parametrize("model", [WHOLE, SMALL])
+def test_the_model_is_asked_under_the_number_of_the_birth(chat, context_of, source, second, model):
+    scripted = chat([], model)
+    proposed(Crossover(scripted), context_of(source, second, number=7))
+    assert scripted.asked[0].number == 7
+
+
 def test_a_model_decides_on_a_few_tunables_at_once(chat, context_of):
     first, second = ("".join(f"N{i} = {v}  # tune: int 0..9\n" for i in range(20)) for v in (1, 2))
     scripted = chat([], LARGE_JSON)

@@ -2,6 +2,7 @@ import asyncio
 import json
 
 import numpy as np
+import pytest
 
 from operators.chat import Model, ReplyForm
 from operators.mutate import LISTED, Mutate, choice_schema
@@ -106,6 +107,13 @@ def test_a_small_model_that_writes_code_is_shown_less(chat, context_of, parent_o
         text = scripted.asked[0].messages[1][1]
         lengths.append((text.count("- idea"), "+x = 1" in text))
     assert lengths == [(3, False), (9, True)]
+
+
+@pytest.mark.parametrize("model", [WHOLE, SMALL])
+def test_the_model_is_asked_under_the_number_of_the_birth(chat, context_of, source, model):
+    scripted = chat([], model)
+    proposed(Mutate(scripted), context_of(source, number=7))
+    assert scripted.asked[0].number == 7
 
 
 def test_the_schema_takes_numbers_words_or_both(source):

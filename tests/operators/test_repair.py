@@ -26,11 +26,11 @@ def test_the_broken_child_is_repaired_with_its_failure_in_view(chat, context_of,
     assert 'File "train.py", line 2' in text
 
 
-def test_it_asks_once(chat, context_of, parent_of):
+def test_it_asks_once_under_the_number_of_the_birth(chat, context_of, parent_of):
     scripted = chat(["no", EDIT])
-    context = context_of(parents=(parent_of(BROKEN, score=None, failure=FAILURE),))
+    context = context_of(parents=(parent_of(BROKEN, score=None, failure=FAILURE),), number=7)
     assert proposed(Repair(scripted), context).kind is RefusalKind.REPLY
-    assert len(scripted.asked) == 1
+    assert [ask.number for ask in scripted.asked] == [7]
 
 
 def test_a_model_that_only_chooses_values_is_not_asked(chat, context_of, parent_of):
