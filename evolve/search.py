@@ -318,18 +318,17 @@ class Search:
         variant = self._population.variants[job.variant]
         source = self._population.source(variant.digest)
         measured = next(m for m in self._population.measurements(variant.id) if m.digest == variant.digest)
-        study = self._studies.begin(variant.id, source, measured, variant.parents, job.seed)
+        study = self._studies.begin(variant.id, source, measured, variant.parents, job.seed, ())
         results: list[Measurement] = []
         sources: list[str] = []
         for _ in range(job.trials):
             trial = study.ask()
-            digest, number = genome.digest(trial.source), trial.trial.number
+            digest, number = genome.digest(trial.source), trial.number
             try:
                 result = await self._meter.measure(
                     variant, digest, trial.source, Purpose.TRIAL, trial=number, watch=trial.watch
                 )
             except Halted:
-                study.give_up(trial)
                 break
             study.tell(trial, result)
             results.append(result)
