@@ -60,12 +60,21 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Tune:
-    """Let Optuna try values for a variant's numbers."""
+    """Let Optuna try values for a variant's numbers.
+
+    Args:
+        ticket: number of the job.
+        variant: id of the variant.
+        trials: bursts that it may take.
+        seed: of what is drawn.
+        parents: those of the variant's parents whose trials are taken over.
+    """
 
     ticket: int
     variant: str
     trials: int
     seed: int
+    parents: tuple[str, ...] = ()
 
     @property
     def cost(self) -> int:

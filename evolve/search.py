@@ -249,7 +249,7 @@ class Search:
         room = self._spent().left(self._policy.limits) - sum(job.cost for job in under_way)
         if self._left:
             return self._resumed(room) if room >= 1 else None
-        job = self._new_job(room, self._may_ask(under_way))
+        job = self._new_job(room, under_way)
         if job is not None:
             self._ticket += 1
             self._docket.begin(job)
@@ -260,17 +260,18 @@ class Search:
         job = self._left.popleft()
         return replace(job, trials=int(min(job.trials, room))) if isinstance(job, Tune) else job
 
-    def _new_job(self, room: float, may_ask: bool) -> Job | None:
+    def _new_job(self, room: float, under_way: Sequence[Job]) -> Job | None:
         """Choose a job that is not on the docket yet."""
+        may_ask = self._may_ask(under_way)
         while room >= 1 and (wanted := self._docket.take(may_ask)) is not None:
-            job = self._granted(wanted, room, may_ask)
+            job = self._granted(wanted, room, may_ask, under_way)
             if job is not None:
                 return job
         if room < 1 or self._population.fitness(SEED) is None:
             return None
         return self._breeder.birth(self._ticket, may_ask)
 
-    def _granted(self, wanted: Next, room: float, may_ask: bool) -> Job | None:
+    def _granted(self, wanted: Next, room: float, may_ask: bool, under_way: Iterable[Job]) -> Job | None:
         """Turn a wish into a job, None when it cannot be had."""
         ticket, name = self._ticket, wanted.variant
         match wanted.wish:
@@ -284,10 +285,18 @@ class Search:
                 return Measure(ticket, name, Purpose.CONFIRM, CONFIRM, wanted.digest)
             case Wish.TUNE:
                 seed = int(self._breeder.generator(ticket).integers(2**32))
-                return Tune(ticket, name, int(min(self._policy.trials, room)), seed)
+                trials = int(min(self._policy.trials, room))
+                return Tune(ticket, name, trials, seed, self._tuned_parents(name, under_way))
             case Wish.REPAIR:
                 known = self._population.variants[name]
                 return self._breeder.repair(ticket, known) if may_ask else None
+
+    def _tuned_parents(self, name: str, under_way: Iterable[Job]) -> tuple[str, ...]:
+        """Return the parents of a variant that no tuning is under way for: what these have learnt stands."""
+        tuning_now = {job.variant for job in under_way if isinstance(job, Tune)}
+        waiting = {one.variant for one in self._docket.wishes if one.wish is Wish.TUNE}
+        parents = self._population.variants[name].parents
+        return tuple(parent for parent in parents if parent not in tuning_now | waiting)
 
     def _may_ask(self, under_way: Iterable[Job]) -> bool:
         """Say whether one more birth may ask a language model."""
@@ -433,14 +442,18 @@ class Search:
         measured = next(m for m in self._population.measurements(variant.id) if m.digest == variant.digest)
         done = list(self._docket.trials(job.ticket))
         study = await self._room.until(
-            lambda: self._studies.begin(variant.id, source, measured, variant.parents, job.seed, done)
+            lambda: self._studies.begin(variant.id, source, measured, job.parents, job.seed, done)
         )
         while len(done) < job.trials:
-            trial = await self._room.until(study.ask)
+            trial = study.ask()
             digest, number = genome.digest(trial.source), trial.number
             failure = self._suspicion(digest)
             if failure is not None:
-                result = _unrun(variant, failure, digest, self._meter.seeds(0), Purpose.TRIAL, number)
+                result = replace(
+                    _unrun(variant, failure, digest, self._meter.seeds(0), Purpose.TRIAL),
+                    trial=number,
+                    values=trial.values,
+                )
             else:
                 begun = self._begun(job.ticket, digest)
                 try:
@@ -524,9 +537,6 @@ def _unrun(
     digest: str = "",
     seed: int = 0,
     purpose: Purpose = Purpose.FIRST,
-    trial: int | None = None,
 ) -> Measurement:
     """Put on record that a source was refused before its burst."""
-    return Measurement(
-        variant.id, digest or variant.digest, seed, purpose, None, failure, seconds=0.0, trial=trial
-    )
+    return Measurement(variant.id, digest or variant.digest, seed, purpose, None, failure, seconds=0.0)

@@ -44,14 +44,13 @@ from operators.syntactic import Recombine, Syntactic
 from population.errors import NotARun, PopulationError
 from population.islands import Islands
 from population.journal import write_whole
-from population.ledger import Event
+from population.ledger import Call, Event
 from population.lock import holder
 from population.store import LOCK, Population
 from population.variant import Variant
 
 _PROMPTED = {kind.name: kind.forms for kind in (Mutate, Crossover, Repair)}
 _PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1
-_LAST_CALLS = 1000
 _WATCH = 2.0  # seconds between two looks at the local LLM server
 
 
@@ -257,11 +256,17 @@ async def _chat(
         await stack.enter_async_context(server)
         await stack.enter_async_context(_kept_alive(server))
         local_base = server.api_base
+    known = {call.transcript for call in population.calls}
+
+    def record(call: Call) -> None:
+        known.add(call.transcript)
+        population.stage(call)
+
     chat = LiteLLM(
         choice.models,
         transcripts=folder / "transcripts",
-        record=population.stage,
-        recorded=lambda transcript: _recorded(population, transcript),
+        record=record,
+        recorded=known.__contains__,
         durably=room.until,
         api_base=choice.api_base,
         local_base=local_base,
@@ -271,12 +276,8 @@ async def _chat(
         seed=_number(settings.seed),
     )
     stack.push_async_callback(chat.aclose)
+    chat.settle()
     return chat
-
-
-def _recorded(population: Population, transcript: str) -> bool:
-    """Say whether the call of this transcript is among those on record; it would be one of the last."""
-    return any(call.transcript == transcript for call in population.calls[-_LAST_CALLS:])
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-Value = int | float | str
+Value = bool | int | float | str
 """A tunable's value, as it stands in the source."""
 
 

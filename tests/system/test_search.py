@@ -125,11 +125,11 @@ def test_a_file_of_a_run_that_cannot_be_written_is_told_with_how_to_go_on(
     searched: Searched, tmp_path: Path
 ) -> None:
     shutil.copytree(searched.cwd / "a", tmp_path / "a")
-    (tmp_path / "a" / "studies" / "journal.log").unlink()
-    (tmp_path / "a" / "studies" / "journal.log").mkdir()
+    shutil.rmtree(tmp_path / "a" / "studies")
+    (tmp_path / "a" / "studies").touch()
     done = evolve("resume", "a", "--evaluations", 30, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: a/studies/journal.log: Is a directory; go on by `")
+    assert done.stderr.startswith("error: a/studies: File exists; go on by `")
     assert done.stderr.endswith(" -m evolve resume a`\n")
     assert done.stderr.count("\n") == 1
 
@@ -160,8 +160,11 @@ def test_the_settings_saved_are_those_in_force_and_begin_the_same_search_on_a_pi
     assert "python -m evolve tree c" in again.stdout
 
 
-def test_the_journal_of_trials_opens_with_stock_optuna(searched: Searched) -> None:
-    storage = JournalStorage(JournalFileBackend(str(searched.cwd / "a" / "studies" / "journal.log")))
+def test_the_journals_of_trials_open_with_stock_optuna(searched: Searched) -> None:
+    def study(name: str) -> optuna.Study:
+        file = searched.cwd / "a" / "studies" / f"{name}.log"
+        return optuna.load_study(study_name=name, storage=JournalStorage(JournalFileBackend(str(file))))
+
     with Population.open(searched.cwd / "a") as population:
         trials = {
             (name, m.trial): STATES[m.state]
@@ -173,7 +176,7 @@ def test_the_journal_of_trials_opens_with_stock_optuna(searched: Searched) -> No
     stored = {
         (name, trial.number): trial.state
         for name in names
-        for trial in optuna.load_study(study_name=name, storage=storage).trials
+        for trial in study(name).trials
         if not trial.user_attrs
     }
     assert stored == trials
