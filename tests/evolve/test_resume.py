@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import shutil
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from numpy.random import Generator
 
 from benchmarks.landscape import NoisyExecutor, Proposer, search, wired
+from evolve.bursts.executor import Job, Result, Watch
+from operators.proposal import Context, Proposal, Refusal
+from population.genome import values_of
 from population.store import JOURNAL, Population
 
 PLANTED = Proposer(gain=2.0, chance=0.2)
@@ -37,6 +41,60 @@ def resumed(folder: Path, evaluations: int, **changes: Any) -> dict[str, Any]:
     with closing(Population.open(folder, write=True)) as population:
         asyncio.run(wired(population, folder, evaluations=evaluations, seed=1, **changes).run())
         return ended(population)
+
+
+@dataclass(frozen=True)
+class Tunable:
+    """Makes children with two numbers that can be tuned, which their own children have from them."""
+
+    name: str = "mutate"
+    arity: int = 1
+
+    async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
+        source = context.parents[0].source
+        numbers = "" if "X = " in source else "\nX = 1.0  # tune: 0..2\nK = 2  # tune: int 1..9\n"
+        return Proposal(f"{source}{numbers}\nIDEA = {int(rng.integers(2**62))}\n", "an idea", self.name)
+
+
+@dataclass(frozen=True)
+class Copying(NoisyExecutor):
+    """Scores the larger numbers better, and copies the run folder at the start of every few bursts.
+
+    What is copied is what a kill at that moment leaves.
+    """
+
+    folder: Path = Path()
+    every: int = 0
+    begun: list[str] = field(default_factory=list)
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        if self.every and len(self.begun) % self.every == 0:
+            shutil.copytree(self.folder, self.folder.parent / f"cut-{len(self.begun)}")
+        self.begun.append(job.name)
+        await asyncio.sleep(0)
+        result = await super().run(job, watch)
+        values = values_of(job.source)
+        assert result.score is not None
+        return replace(
+            result, score=result.score - 3.0 * float(values.get("X", 0)) - float(values.get("K", 0))
+        )
+
+
+def test_a_search_killed_in_any_burst_of_a_tuning_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    given: dict[str, Any] = {"proposer": Tunable(), "trials": 4}
+    one, population = search(
+        whole, executor=Copying(folder=whole, every=6, slots=2), evaluations=70, seed=1, **given
+    )
+    with closing(population):
+        asyncio.run(one.run())
+        expected = ended(population)
+    assert sum(kind == "tuned" for kind, _ in expected["told"]) >= 5
+    assert any(one.tuned for one in expected["variants"].values())
+    states = sorted(tmp_path.glob("cut-*"))
+    assert len(states) >= 10
+    for cut in states:
+        assert resumed(cut, 70, executor=Copying(slots=2), **given) == expected
 
 
 @pytest.mark.parametrize(("deviation", "shared"), [(1.0, 0.0), (0.2, 0.5)])
