@@ -70,11 +70,13 @@ class Room:
         """
         if isinstance(error, OSError) and error.errno not in NO_ROOM:
             raise error
+        where = error.path if isinstance(error, StoreFull) else error.filename or self._folder
+        full = f"the disk is full, {where} could not be written; nothing recorded before is lost"
         if self._stopping():
-            raise EngineFault(f"{error}; what came since was not recorded") from error
+            raise EngineFault(f"{full}, what came since is") from error
         if not self._waiting:
             self._waiting = True
-            text = f"{error}; the search waits, and goes on by itself when there is room"
+            text = f"{full}; the search waits, and goes on by itself when there is room"
             self._notify(Event(PAUSED, text, round(self._clock(), 3)))
         await self._sleep(_WAIT)
 

@@ -157,7 +157,8 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
             search = await _wired(folder, prepared, population, brake, display, crashed, stack)
             reason = await _supervised(search, brake, prepared, display, folder)
         except EvolveError as error:
-            tell("stopped", str(error).partition("\n")[0], stopped=str(error))
+            with contextlib.suppress(PopulationError):  # then the disk takes nothing more
+                tell("stopped", str(error).partition("\n")[0], stopped=str(error))
             raise
         tell("stopped", reason, stopped=reason)
         return reason
