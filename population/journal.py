@@ -181,6 +181,7 @@ class Journal:
         self.tables, self.torn, self._size = found.tables, found.torn, found.length
         self._live = sum(_length(place) for rows in self.tables.values() for place in rows.values())
         self._sound = os.fstat(self._file).st_size == self._size
+        self._named = True
         self._next_snapshot = SNAPSHOT_FROM
         if write:
             self._temporary().unlink(missing_ok=True)
@@ -237,31 +238,39 @@ class Journal:
         if self._pending:
             self.append([])
         target = self._temporary()
-        tables: Tables = {}
         try:
-            with target.open("wb", buffering=_CHUNK) as file:
-                size = file.write(header())
-                for changes in self._standing():
-                    line = _line(_body(changes))
-                    for (table, number, _), place in zip(
-                        changes, _places(changes, size + _BODY), strict=True
-                    ):
-                        rows = tables.setdefault(table, {})
-                        if number is not None and place is not None:
-                            rows[number] = place
-                    size += file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
+            tables, size = self._write_snapshot(target)
             target.replace(self.path)
         except OSError as error:
             target.unlink(missing_ok=True)
             raise refused(self.path, "the snapshot was not written", error) from error
         self._open()
         self.tables, self._size = tables, size
-        with contextlib.suppress(
-            OSError
-        ):  # then a power cut may bring back the old file, which says the same
+        self._named = False
+        self._keep_name()
+
+    def _write_snapshot(self, target: Path) -> tuple[Tables, int]:
+        """Write a file that holds what stands; return where its documents lie, and its length."""
+        tables: Tables = {}
+        file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            size = _write_all(file, header(), 0)
+            for changes in self._standing():
+                for (table, number, text), place in zip(changes, _places(changes, size + _BODY), strict=True):
+                    _take(tables, table, number, place, text)
+                size = _write_all(file, _line(_body(changes)), size)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        return tables, size
+
+    def _keep_name(self) -> None:
+        """See to it that a power cut does not bring back the file before the snapshot."""
+        try:
             sync_folder(self.path.parent)
+        except OSError as error:
+            raise refused(self.path, "its folder could not be written", error) from error
+        self._named = True
 
     def close(self) -> None:
         """Close the file for writing; what it holds stays readable. A second time does nothing."""
@@ -290,6 +299,8 @@ class Journal:
         self._writable()
         if not changes:
             return []
+        if not self._named:
+            self._keep_name()
         if not self._sound:
             self._cut_back()
         line = _line(_body(changes))
@@ -474,9 +485,10 @@ def _line(body: bytes) -> bytes:
     return _PREFIX + b"%08x" % zlib.crc32(body) + _MIDDLE + body + _END
 
 
-def _write_all(file: int, data: bytes, at: int) -> None:
-    """Write at an offset; a disk that fills up in the middle is an OSError."""
+def _write_all(file: int, data: bytes, at: int) -> int:
+    """Write at an offset, return the one behind; a disk that fills up in the middle is an OSError."""
     rest = memoryview(data)
     while rest:
         written = os.pwrite(file, rest, at)
         rest, at = rest[written:], at + written
+    return at
