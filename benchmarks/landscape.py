@@ -110,6 +110,8 @@ def wired(
     executor: NoisyExecutor,
     evaluations: int,
     seed: int,
+    crashed: bool = False,
+    model: str = "",
     **changes: object,
 ) -> Search:
     """Put a search together with the default settings.
@@ -121,10 +123,12 @@ def wired(
         executor: scores them.
         evaluations: budget in bursts.
         seed: of every choice.
+        crashed: whether the session before this one was killed.
+        model: the model that the proposer is taken to ask.
         changes: fields of the policy that differ.
     """
     defaults = Settings()
-    arm = Arm(proposer.name)
+    arm = Arm(proposer.name, model)
     operators: Mapping[Arm, Operator] = {arm: proposer}
     breeder = Breeder(
         population,
@@ -151,4 +155,4 @@ def wired(
     room = Room(folder, lambda: brake.on, lambda _: None)
     meter = Meter(executor, brake, Seeds(seed), room)
     studies = Studies(folder / "studies", Direction.MINIMIZE)
-    return Search(policy, population, breeder, meter, studies, brake, room, lambda _: None)
+    return Search(policy, population, breeder, meter, studies, brake, room, lambda _: None, crashed)

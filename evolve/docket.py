@@ -25,7 +25,7 @@ from population.variant import Measurement, Purpose
 
 JOBS, PROGRESS, RUNNING, WISHES = "notes.jobs", "notes.progress", "notes.running", "notes.wishes"
 PATIENCE = 3
-"""Crashes that a burst may be running at before its source is taken for their cause."""
+"""Crashes that a source may be running at before it is taken for their cause; the last of them alone."""
 
 _CRASHES = "crashes"
 
@@ -146,7 +146,6 @@ class Docket:
     def tried(self, ticket: int, trials: tuple[Measurement, ...]) -> None:
         """Keep the trials of a tuning so far."""
         self._keep(ticket, {"trials": _text(trials)})
-        self._population.stage(Gone(RUNNING, str(ticket)))
 
     def _progress(self, ticket: int) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self._population.notes(PROGRESS).get(str(ticket), {})
@@ -160,6 +159,10 @@ class Docket:
     def run(self, ticket: int, digest: str) -> None:
         """Write down that a burst of this source begins for a job."""
         self._population.stage(Note(RUNNING, str(ticket), digest))
+
+    def ran(self, ticket: int) -> None:
+        """Cross out that a burst runs for a job."""
+        self._population.stage(Gone(RUNNING, str(ticket)))
 
     def recover(self, crashed: bool) -> int:
         """Take back the bursts that an earlier session left running; return their number.
@@ -175,9 +178,9 @@ class Docket:
             self._population.stage(*(Gone(RUNNING, ticket) for ticket in running), meta={_CRASHES: crashes})
         return len(running)
 
-    def suspected(self, digest: str) -> bool:
-        """Say whether a source was running at so many crashes that it is not run again."""
-        return int(self._population.meta(_CRASHES, {}).get(digest, 0)) >= PATIENCE
+    def crashes(self, digest: str) -> int:
+        """Return the number of crashes that a source was running at."""
+        return int(self._population.meta(_CRASHES, {}).get(digest, 0))
 
     # What others must know of jobs and wishes that an earlier session left
 

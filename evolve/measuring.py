@@ -105,13 +105,16 @@ class Meter:
         self._room = room
         self.seeds = seeds
         self._slots = asyncio.Semaphore(executor.slots)
+        self._door = asyncio.Lock()
         self.slots = executor.slots
         self.running = 0
 
-    async def smoke(self, variant: Variant, source: str, begun: Begun | None = None) -> Measurement | None:
+    async def smoke(
+        self, variant: Variant, source: str, begun: Begun | None = None, alone: bool = False
+    ) -> Measurement | None:
         """Run one step and a few queries; return the measurement of the failure, or None when it runs."""
         job = Job(f"{variant.id}-smoke", source, self.seeds(0), smoke=True)
-        result = await self._run(job, _never, begun)
+        result = await self._run(job, _never, begun, alone)
         if result.failure is None:
             return None
         return _measurement(variant.id, variant.digest, job.seed, Purpose.FIRST, result, values_of(source))
@@ -124,25 +127,27 @@ class Meter:
         purpose: Purpose,
         number: int = 0,
         begun: Begun | None = None,
+        alone: bool = False,
         trial: int | None = None,
         watch: Watch | None = None,
     ) -> Measurement:
         """Run one burst of exactly this source, with the seed of this number.
 
-        ``begun`` is awaited when it has its slot.
+        ``begun`` is awaited when it has its slot; ``alone`` keeps all other slots free meanwhile.
 
         Raises:
             Halted: the search stopped before the burst began.
         """
         name = f"{variant.id}-{purpose.value}-{number if trial is None else trial}"
         job = Job(name, source, self.seeds(number))
-        result = await self._run(job, watch or _never, begun)
+        result = await self._run(job, watch or _never, begun, alone)
         if result.failure is not None and not result.failure.kind.repeats:
-            result = await self._run(job, watch or _never, begun)
+            result = await self._run(job, watch or _never, begun, alone)
         return _measurement(variant.id, digest, job.seed, purpose, result, values_of(source), trial)
 
-    async def _run(self, job: Job, watch: Watch, begun: Begun | None) -> Result:
-        await self._brake.unless_on(_acquired(self._slots))
+    async def _run(self, job: Job, watch: Watch, begun: Begun | None, alone: bool) -> Result:
+        slots = self.slots if alone else 1
+        await self._brake.unless_on(self._taken(slots))
         self.running += 1
         try:
             if begun is not None:
@@ -154,6 +159,22 @@ class Meter:
                 await self._room.enough()  # it may have failed for lack of room
         finally:
             self.running -= 1
+            self._release(slots)
+
+    async def _taken(self, slots: int) -> None:
+        """Take so many slots at once, in turn with everybody else."""
+        taken = 0
+        try:
+            async with self._door:
+                while taken < slots:
+                    await self._slots.acquire()
+                    taken += 1
+        except BaseException:
+            self._release(taken)
+            raise
+
+    def _release(self, slots: int) -> None:
+        for _ in range(slots):
             self._slots.release()
 
     async def _attempt(self, job: Job, watch: Watch) -> Result | None:
@@ -163,10 +184,6 @@ class Meter:
         except OSError as error:
             await self._room.wait(error)
             return None
-
-
-async def _acquired(semaphore: asyncio.Semaphore) -> None:
-    await semaphore.acquire()
 
 
 def _never(*_: object) -> bool:

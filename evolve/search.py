@@ -415,10 +415,14 @@ class Search:
         if failure is not None:
             return _unrun(variant, failure)
         begun = self._begun(ticket, variant.digest)
-        broken = await self._meter.smoke(variant, source, begun)
+        alone = self._alone(variant.digest)
+        broken = await self._meter.smoke(variant, source, begun, alone)
+        self._docket.ran(ticket)
         if broken is not None:
             return broken
-        return await self._meter.measure(variant, variant.digest, source, Purpose.FIRST, begun=begun)
+        return await self._meter.measure(
+            variant, variant.digest, source, Purpose.FIRST, begun=begun, alone=alone
+        )
 
     async def _measure(self, job: Measure) -> Outcome:
         """Measure a known variant under the seed that the wish names."""
@@ -432,7 +436,9 @@ class Search:
             return Measured(variant, _unrun(variant, failure, digest, seed, job.purpose), job)
         source = self._population.source(digest)
         begun = self._begun(job.ticket, digest)
-        result = await self._meter.measure(variant, digest, source, job.purpose, job.number, begun)
+        result = await self._meter.measure(
+            variant, digest, source, job.purpose, job.number, begun, self._alone(digest)
+        )
         return Measured(variant, result, job)
 
     async def _tune(self, job: Tune) -> Outcome:
@@ -463,11 +469,13 @@ class Search:
                         trial.source,
                         Purpose.TRIAL,
                         begun=begun,
+                        alone=self._alone(digest),
                         trial=number,
                         watch=trial.watch,
                     )
                 except Halted:
                     break
+            self._docket.ran(job.ticket)
             done.append(result)
             if result is tuning.best(done, self._policy.direction):
                 await self._room.until(functools.partial(self._population.keep_source, trial.source))
@@ -486,9 +494,13 @@ class Search:
 
         return begun
 
+    def _alone(self, digest: str) -> bool:
+        """Say whether a source runs with nothing beside it, so that a crash tells whose fault it is."""
+        return self._docket.crashes(digest) == PATIENCE - 1
+
     def _suspicion(self, digest: str) -> Failure | None:
         """Return why a source is not run again, if it was running whenever the search was killed."""
-        if not self._docket.suspected(digest):
+        if self._docket.crashes(digest) < PATIENCE:
             return None
         message = f"it was running at {PATIENCE} crashes of the search, and is not run again"
         return Failure(FailureKind.KILLED, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -14,9 +15,11 @@ from numpy.random import Generator
 
 from benchmarks.landscape import NoisyExecutor, Proposer, search, wired
 from evolve.bursts.executor import Job, Result, Watch
+from evolve.docket import PATIENCE
 from operators.proposal import Context, Proposal, Refusal
 from population.genome import values_of
 from population.store import JOURNAL, Population
+from population.variant import FailureKind
 
 PLANTED = Proposer(gain=2.0, chance=0.2)
 
@@ -114,3 +117,80 @@ def test_a_search_cut_after_any_append_goes_on_to_the_same_end(
         shutil.copytree(whole, cut)
         (cut / JOURNAL).write_bytes(b"".join(lines[:kept]) + lines[kept][: kept % 50])
         assert resumed(cut, 60, **given) == expected
+
+
+class Crash(BaseException):
+    """The end of the process, as far as a search can see it."""
+
+
+@dataclass(frozen=True)
+class Deadly(NoisyExecutor):
+    """A machine that goes down whenever a burst of this variant runs."""
+
+    variant: str = "v3"
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        await asyncio.sleep(0)
+        if job.name.startswith(f"{self.variant}-") and not job.smoke:
+            raise Crash
+        return await super().run(job, watch)
+
+
+def test_a_variant_that_was_running_at_three_crashes_is_not_run_again(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    one, population = search(folder, PLANTED, Deadly(slots=2), 30, seed=1)
+    with closing(population), pytest.raises(Crash):
+        asyncio.run(one.run())
+    for _ in range(PATIENCE - 1):
+        with pytest.raises(Crash):
+            resumed(folder, 30, proposer=PLANTED, executor=Deadly(slots=2), crashed=True)
+    found = resumed(folder, 30, proposer=PLANTED, executor=Deadly(slots=2), crashed=True)
+    (measurement,) = found["measurements"]["v3"]
+    assert measurement.failure.kind is FailureKind.KILLED
+    assert "3 crashes" in measurement.failure.message
+    assert measurement.seconds == 0.0
+    spared = [m for name in found["variants"] if name != "v3" for m in found["measurements"][name]]
+    assert not any(m.failure is not None for m in spared)
+    assert sum(m.spent for m in spared) == 30
+
+
+def test_a_session_that_ended_by_itself_was_no_crash(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    one, population = search(folder, PLANTED, Deadly(slots=2), 30, seed=1)
+    with closing(population), pytest.raises(Crash):
+        asyncio.run(one.run())
+    for _ in range(PATIENCE + 1):
+        with pytest.raises(Crash):
+            resumed(folder, 30, proposer=PLANTED, executor=Deadly(slots=2))
+
+
+@dataclass
+class Paid:
+    """Makes children as ``Proposer`` does, as if a model were paid for each."""
+
+    name: str = "mutate"
+    arity: int = 1
+    asked: list[int | None] = field(default_factory=list)
+
+    async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
+        self.asked.append(context.number)
+        await asyncio.sleep(0)
+        return await PLANTED.propose(context, rng)
+
+
+def test_a_proposal_that_was_paid_for_is_not_asked_for_again(tmp_path: Path) -> None:
+    folder, paid = tmp_path / "run", Paid()
+    model = "openai/a-model"
+    one, population = search(folder, paid, Deadly(slots=2), 30, seed=1, model=model, asking=4)
+    with closing(population):
+        with pytest.raises(Crash):
+            asyncio.run(one.run())
+        answered = {int(ticket) for ticket in population.notes("notes.progress")}
+        assert len(answered) > 1
+    for _ in range(PATIENCE):
+        with contextlib.suppress(Crash):
+            found = resumed(
+                folder, 30, proposer=paid, executor=Deadly(slots=2), crashed=True, model=model, asking=4
+            )
+    assert all(paid.asked.count(ticket) == 1 for ticket in answered)
+    assert {event[0] for event in found["told"]} > {"measured", "champion"}
