@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from operators.local import MODEL
 from population.errors import NotARun, PopulationError
@@ -205,7 +206,7 @@ def helpers(roles: Sequence[Role], cwd: Path, text: Path, number: int, seed: int
     while due:
         evaluations = ordeal.evaluations + max(20, _EACH * len(due))
         with ordeal.session(evaluations) as one:
-            done = strikes(one, due, pauses)
+            done = strikes(one, due, pauses, rng)
             one.end()
         ordeal.ended(one, evaluations)
         ordeal.seen.kills += done
@@ -217,7 +218,7 @@ def helpers(roles: Sequence[Role], cwd: Path, text: Path, number: int, seed: int
     return ordeal.result()
 
 
-def strikes(one: Sitting, due: Sequence[Role], pauses: Iterator[float]) -> int:
+def strikes(one: Sitting, due: Sequence[Role], pauses: Iterator[float], rng: Generator) -> int:
     """Kill a process of each of these roles, one after the other; return how many before the search ended.
 
     Until the seed is measured, two roles are spared, which end a search with an error: a seed that is killed
@@ -228,9 +229,9 @@ def strikes(one: Sitting, due: Sequence[Role], pauses: Iterator[float]) -> int:
         while one.runs:
             spared = role in (Role.BURST, Role.LLM) and not one.count("measured")
             found = [] if spared else kills.victims(one.own, role)
-            if found and kills.kill(found[done % len(found)]):
+            if found and kills.kill(found[int(rng.integers(len(found)))]):
                 break
-            time.sleep(0.005)
+            time.sleep(float(rng.uniform(0.0, 0.1)))  # or all would be hit in their first moment
         else:
             return done
     return len(due)
