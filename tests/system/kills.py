@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,11 +83,13 @@ def kill(process: psutil.Process) -> bool:
 def strays(folder: Path, engine: int) -> list[psutil.Process]:
     """Return the processes of a run, other than this one: what names its folder, or its engine as parent."""
     return [
-        one
-        for one in psutil.process_iter()
-        if one.pid != os.getpid()
-        and any(str(folder) in word or word == str(engine) for word in words(one) if word)
+        one for one in psutil.process_iter() if one.pid != os.getpid() and _of(words(one), folder, engine)
     ]
+
+
+def _of(line: list[str], folder: Path, engine: int) -> bool:
+    named = any(str(folder) in word for word in line)
+    return named or ("--parent", str(engine)) in itertools.pairwise(line)
 
 
 def words(process: psutil.Process) -> list[str]:

@@ -49,7 +49,8 @@ class Answering(ScriptedLLM):
     def next_behaviour(self, request: dict[str, Any], headers: dict[str, str]) -> Behaviour:
         behaviour = super().next_behaviour(request, headers)
         time.sleep(self.seconds)
-        self.answered += 1
+        with self._lock:
+            self.answered += 1
         return behaviour
 
     def flags(self) -> tuple[object, ...]:
