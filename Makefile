@@ -1,18 +1,22 @@
 # make run    sets up, then runs a real search on this machine (under 8 minutes)
 # make test   sets up, then runs every test
+# make crash  sets up, then kills searches at random instants for an hour, and says what broke
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN_FLAGS ?= --hours 0.12 --burst 8 --seed 1
 
-.PHONY: run test unit lint types imports check clean
+.PHONY: run test crash unit lint types imports check clean
 
 run: $(READY)
 	$(BIN)/python -m evolve run train.py $(RUN_FLAGS)
 
 test: unit
 	$(BIN)/python -m pytest tests/system -m system
+
+crash: $(READY)
+	$(BIN)/python -m tests.system.harness
 
 unit: $(READY)
 	$(BIN)/python -m pytest tests --ignore=tests/system -n 2

@@ -17,15 +17,13 @@ from evolve.bursts.cgroup import Group
 from evolve.bursts.following import PATIENCE, ended, failure_of, follow
 from evolve.bursts.messages import End, Order, Rules, Verdict
 from evolve.bursts.sandbox import Confinement, Level, Sandbox, furnish
-from evolve.bursts.trusted import Trusted
-from evolve.errors import EngineFault
+from evolve.bursts.trusted import Trusted, launched
 from population.variant import Failure, FailureKind
 
 Watch = Callable[[int, float, float], bool]
 """Sees each point of a learning curve (number, progress, loss); True ends the burst as pruned."""
 
 _ROOM = 512 << 20  # bytes of memory that a slot's cgroup has for the zygote itself
-_TRIES = 3  # starts of a zygote, one after the other, before the search gives up
 _SHARED = 4.0  # times that a CPU burst may take longer than its CPU time before it is given up
 
 
@@ -226,18 +224,12 @@ class LocalExecutor:
         if slot.zygote is not None and not slot.zygote.alive():
             slot.zygote.kill()
             slot.zygote = None
-        for tries in range(1, _TRIES + 1):
-            if slot.zygote is None:
-                try:
-                    slot.zygote = await self._started(slot)
-                except EngineFault:  # somebody may have killed it
-                    if tries == _TRIES:
-                        raise
-        assert slot.zygote is not None
+        if slot.zygote is None:
+            slot.zygote = await launched(lambda: self._zygote(slot))
         return slot.zygote
 
-    async def _started(self, slot: _Slot) -> Trusted:
-        """Start a zygote for a slot."""
+    def _zygote(self, slot: _Slot) -> Trusted:
+        """Begin to start a zygote for a slot."""
         plan = self._plan
         slot.starts += 1
         folder = plan.scratch / f"{slot.number}-{slot.starts}"  # a killed one may still use the last
@@ -246,9 +238,7 @@ class LocalExecutor:
             folder.mkdir(parents=True)
         arguments = [str(plan.train_file.resolve()), json.dumps(asdict(box))]
         prefix = self._prefix(slot, box)
-        zygote = Trusted("evolve.bursts.zygote", arguments, plan.logs / "zygote.log", prefix)
-        await zygote.ready()
-        return zygote
+        return Trusted("evolve.bursts.zygote", arguments, plan.logs / "zygote.log", prefix)
 
     def _prefix(self, slot: _Slot, box: Sandbox) -> list[str]:
         """Return what a slot's zygote is started by: bubblewrap, in a cgroup of its own, or nothing."""
@@ -268,11 +258,13 @@ class LocalExecutor:
             slot.scorer.kill()
             slot.scorer = None
         if slot.scorer is None:
-            spec = json.dumps(dict(self._plan.task))
-            scorer = Trusted("evolve.bursts.scorer", [spec], self._plan.logs / "scorer.log")
-            await scorer.ready()
-            slot.scorer = scorer
+            slot.scorer = await launched(self._scorer)
         return slot.scorer
+
+    def _scorer(self) -> Trusted:
+        """Begin to start a scorer."""
+        spec = json.dumps(dict(self._plan.task))
+        return Trusted("evolve.bursts.scorer", [spec], self._plan.logs / "scorer.log")
 
     async def _once(self, slot: _Slot, job: Job, watch: Watch) -> Result | None:
         """Run one burst; None when a process of ours was lost under it."""

@@ -5,18 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evolve.errors import EngineFault
 
 _STARTS = 180.0  # seconds; importing torch from a cold disk is slow
+_EXITS = 2.0  # seconds between the end of a process's last word and its own
+_TRIES = 3  # starts, one after the other, that may fail before it is given up
+_STRIKES = 30  # starts, one after the other, that may be killed from outside
 _LARGEST = 1 << 18
 _ALLOWED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "TZ", "VIRTUAL_ENV")
+
+
+class Struck(EngineFault):
+    """A process of ours was killed while it started: by a person, or for want of memory."""
 
 
 class Trusted:
@@ -56,19 +65,31 @@ class Trusted:
         """Wait for the process's first message; if none comes, it is ended.
 
         Raises:
+            Struck: somebody killed it while it started.
             EngineFault: it did not start.
         """
         message: dict[str, Any] | None = None
+        struck = False
         try:
             message = await asyncio.wait_for(self.receive(), timeout=_STARTS)
+            struck = message is None and await self._struck()
         except TimeoutError:
             pass
         finally:
             if message is None:
                 self.kill()
+        if struck:
+            raise Struck(f"the {self._name} process was killed while it started; see {self._log}")
         if message is None:
             raise EngineFault(f"the {self._name} process did not start; see {self._log}")
         return message
+
+    async def _struck(self) -> bool:
+        """Say whether a process whose control socket has closed was killed; bubblewrap says so of its own."""
+        give_up = time.monotonic() + _EXITS
+        while self.alive() and time.monotonic() < give_up:
+            await asyncio.sleep(0.01)
+        return self._popen.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
 
     def send(self, message: Mapping[str, Any], descriptors: list[int]) -> bool:
         """Send one message with descriptors; False when the process is gone."""
@@ -99,6 +120,28 @@ class Trusted:
         self.control.close()
         self._popen.kill()
         self._popen.wait()
+
+
+async def launched(begin: Callable[[], Trusted]) -> Trusted:
+    """Start a process of ours, again and again if need be, until it is ready.
+
+    Raises:
+        EngineFault: it failed too often, or was killed very often.
+    """
+    failed = struck = 0
+    while True:
+        process = begin()
+        try:
+            await process.ready()
+            return process
+        except Struck:
+            struck += 1
+            if struck == _STRIKES:
+                raise
+        except EngineFault:
+            failed += 1
+            if failed == _TRIES:
+                raise
 
 
 async def receive(sock: socket.socket) -> dict[str, Any] | None:

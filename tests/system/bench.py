@@ -69,8 +69,15 @@ def benched(plan: Plan, look: vram.Used = vram.used) -> Iterator[Bench]:
 
 def trusted(module: str) -> list[int]:
     """Return the processes that the executor has started to run a module of ours."""
-    started = process.children(os.getpid())
-    return [pid for pid in started if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in process.children(os.getpid()) if module.encode() in command_line(pid)]
+
+
+def command_line(pid: int) -> bytes:
+    """Return what a process was started by, nothing when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def gone(pids: list[int], within: float) -> bool:

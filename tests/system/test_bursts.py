@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -261,6 +262,33 @@ def test_when_the_engine_is_killed_everything_goes_with_it(tmp_path: Path) -> No
     finally:
         engine.kill()
         engine.communicate()
+
+
+def test_processes_that_are_killed_while_they_start_are_started_again(tmp_path: Path) -> None:
+    modules = ("evolve.bursts.zygote", "evolve.bursts.scorer")
+    spared = {module: set(trusted(module)) for module in modules}  # of the other executor here
+
+    def kill_all(module: str, rounds: int = 4) -> None:
+        for _ in range(rounds):
+            until(lambda: len(set(trusted(module)) - spared[module]) == SLOTS)
+            for pid in set(trusted(module)) - spared[module]:
+                for one in process.children(pid) or [pid]:  # what bubblewrap has started, if it has
+                    process.kill(one)
+                spared[module].add(pid)
+
+    async def start_and_run() -> Result:
+        executor = LocalExecutor(plan_in(tmp_path))
+        try:
+            await executor.start()
+            return await executor.run(Job("after", source("honest"), seed=1), never)
+        finally:
+            await executor.close()
+
+    with ThreadPoolExecutor() as pool:
+        kills = [pool.submit(kill_all, module) for module in modules]
+        result = asyncio.run(start_and_run())
+        assert [kill.result() for kill in kills] == [None, None]
+    assert result.score is not None
 
 
 def test_a_process_that_does_not_start_is_told_of(tmp_path: Path) -> None:
