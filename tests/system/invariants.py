@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve.budget import spent_on
 from population.errors import Corrupt
 from population.store import Population
 from population.variant import Measurement, Variant
@@ -63,7 +62,7 @@ def look(folder: Path) -> Look:
             crowned[-1] if crowned else "",
             tuple(_unreadable(population)),
             len(population.calls),
-            spent_on(population.calls)[0],
+            population.paid.dollars,
         )
 
 
