@@ -73,7 +73,7 @@ class Room:
         where = error.path if isinstance(error, StoreFull) else error.filename or self._folder
         full = f"the disk is full, {where} could not be written; nothing recorded before is lost"
         if self._stopping():
-            raise EngineFault(f"{full}, what came since is") from error
+            raise EngineFault(f"{full}; what came since is not recorded") from error
         if not self._waiting:
             self._waiting = True
             text = f"{full}; the search waits, and goes on by itself when there is room"

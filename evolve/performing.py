@@ -1,0 +1,258 @@
+"""Doing one job, from its ticket to its outcome; ``step`` is the way of one candidate."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from evolve import admission, tuning
+from evolve.docket import PATIENCE, Docket
+from evolve.jobs import Birth, Dropped, Job, Measure, Measured, Outcome, Refused, Tune, Tuned
+from evolve.measuring import Begun, Brake, Halted, Meter, Turnstile
+from evolve.policy import Policy
+from evolve.room import Room
+from evolve.tuning import Studies
+from operators.proposal import Proposal, Refusal, RefusalKind
+from population import genome
+from population.store import Population
+from population.variant import Failure, FailureKind, Measurement, Purpose, Variant
+
+_SILENCE = 2.0  # seconds that a birth waits after a model did not answer
+
+
+class Performer:
+    """Does jobs, any number of them side by side.
+
+    Args:
+        policy: the numbers to decide by.
+        population: open for writing.
+        docket: keeps how far each job has come.
+        meter: runs bursts.
+        studies: Optuna's studies.
+        brake: stops what has not begun when pulled.
+        room: waits while the disk is full.
+        admit: puts a new variant on record; gets the ticket of its birth.
+        flushed: has what was recorded on the disk before it returns.
+        clock: unix time.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        population: Population,
+        docket: Docket,
+        meter: Meter,
+        studies: Studies,
+        brake: Brake,
+        room: Room,
+        admit: Callable[[Variant, int], None],
+        flushed: Callable[[], Awaitable[None]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._policy = policy
+        self._population = population
+        self._docket = docket
+        self._meter = meter
+        self._studies = studies
+        self._brake = brake
+        self._room = room
+        self._put_on_record = admit
+        self._flushed = flushed
+        self._clock = clock
+        self._gate = Turnstile(policy.ordered)
+        self.asking = 0
+        """Births that wait for a language model now."""
+
+    def expect(self, job: Job) -> None:
+        """Give a birth its place in the queue for admission; jobs come in the order of their tickets."""
+        if isinstance(job, Birth) and self._docket.admitted(job.ticket) is None:
+            self._gate.enter(job.ticket)
+
+    async def perform(self, job: Job) -> Outcome:
+        """Do one job."""
+        try:
+            if isinstance(job, Birth):
+                return await self.step(job)
+            if isinstance(job, Measure):
+                return await self._measure(job)
+            return await self._tune(job)
+        except Halted:
+            return Dropped(job)
+
+    async def step(self, birth: Birth) -> Outcome:
+        """Go the way of one candidate."""
+        name = self._docket.admitted(birth.ticket)
+        if name is None:
+            try:
+                proposal = await self._propose(birth)
+                async with self._gate.turn(birth.ticket):
+                    admitted = await self._admit(birth, proposal)
+            finally:
+                await self._gate.leave(birth.ticket)
+            if isinstance(admitted, Refusal):
+                return Refused(birth, admitted)
+            name = admitted.id
+        variant = self._population.variants[name]
+        return Measured(variant, await self._first(birth.ticket, variant), birth)
+
+    async def _propose(self, birth: Birth) -> Proposal | Refusal:
+        """Have the operator make a child, unless it has; wait a little when its model does not answer."""
+        known = self._docket.proposed(birth.ticket)
+        if known is not None:
+            return known
+        assert birth.operator is not None
+        self.asking += birth.asks
+        try:
+            proposal = await self._brake.unless_on(birth.operator.propose(birth.context, birth.rng))
+            if birth.asks:  # it was paid for
+                self._docket.propose(birth.ticket, proposal)
+                await self._flushed()
+            if isinstance(proposal, Refusal) and proposal.kind is RefusalKind.LLM:
+                await self._brake.unless_on(asyncio.sleep(_SILENCE))
+            return proposal
+        finally:
+            self.asking -= birth.asks
+
+    async def _admit(self, birth: Birth, proposal: Proposal | Refusal) -> Variant | Refusal:
+        """Give a new source a name and put it on record; refuse one that is known."""
+        if isinstance(proposal, Refusal):
+            return proposal
+        mark = admission.mark(proposal.source)
+        twin = self._population.by_fingerprint.get(mark)
+        if twin is None:  # a tuned parent's own text is no variant's as proposed
+            same = (one for one in birth.context.parents if admission.mark(one.source) == mark)
+            twin = next((one.variant.id for one in same), None)
+        if twin is not None:
+            reason = f"the child is the same program as {twin}"
+            kind = RefusalKind.DUPLICATE
+            return Refusal(kind, reason, proposal.operator, proposal.model, proposal.hypothesis)
+        parents = [parent.variant for parent in birth.context.parents]
+        digest = await self._room.until(lambda: self._population.keep_source(proposal.source))
+        variant = Variant(
+            id=f"v{len(self._population.variants)}",
+            digest=digest,
+            proposed=digest,
+            fingerprint=mark,
+            parents=tuple(parent.id for parent in parents),
+            operator=proposal.operator,
+            hypothesis=proposal.hypothesis,
+            island=birth.island,
+            generation=1 + max(parent.generation for parent in parents),
+            model=proposal.model,
+            created=round(self._clock(), 3),
+        )
+        self._put_on_record(variant, birth.ticket)
+        self._docket.admit(birth.ticket, variant.id)
+        await self._flushed()
+        return variant
+
+    async def _first(self, ticket: int, variant: Variant) -> Measurement:
+        """Measure a new variant: look at it, one step to see that it runs, then its burst."""
+        source = self._population.source(variant.digest)
+        failure = admission.examine(source, self._policy.entry) or self._suspicion(variant.digest)
+        if failure is not None:
+            return _unrun(variant, failure)
+        begun = self._begun(ticket, variant.digest)
+        alone = self._alone(variant.digest)
+        broken = await self._meter.smoke(variant, source, begun, alone)
+        self._docket.ran(ticket)
+        if broken is not None:
+            return broken
+        return await self._meter.measure(
+            variant, variant.digest, source, Purpose.FIRST, begun=begun, alone=alone
+        )
+
+    async def _measure(self, job: Measure) -> Outcome:
+        """Measure a known variant under the seed that the wish names."""
+        variant = self._population.variants[job.variant]
+        if job.purpose is Purpose.FIRST:
+            return Measured(variant, await self._first(job.ticket, variant), job)
+        digest = job.digest or variant.digest
+        failure = self._suspicion(digest)
+        if failure is not None:
+            seed = self._meter.seeds(job.number)
+            return Measured(variant, _unrun(variant, failure, digest, seed, job.purpose), job)
+        source = self._population.source(digest)
+        begun = self._begun(job.ticket, digest)
+        result = await self._meter.measure(
+            variant, digest, source, job.purpose, job.number, begun, self._alone(digest)
+        )
+        return Measured(variant, result, job)
+
+    async def _tune(self, job: Tune) -> Outcome:
+        """Let Optuna try values, one burst after the other; each is on record before the next begins."""
+        variant = self._population.variants[job.variant]
+        source = self._population.source(variant.digest)
+        measured = next(m for m in self._population.measurements(variant.id) if m.digest == variant.digest)
+        done = list(self._docket.trials(job.ticket))
+        study = await self._room.until(
+            lambda: self._studies.begin(variant.id, source, measured, job.parents, job.seed, done)
+        )
+        while len(done) < job.trials:
+            trial = study.ask()
+            digest, number = genome.digest(trial.source), trial.number
+            failure = self._suspicion(digest)
+            if failure is not None:
+                result = replace(
+                    _unrun(variant, failure, digest, self._meter.seeds(0), Purpose.TRIAL),
+                    trial=number,
+                    values=trial.values,
+                )
+            else:
+                begun = self._begun(job.ticket, digest)
+                try:
+                    result = await self._meter.measure(
+                        variant,
+                        digest,
+                        trial.source,
+                        Purpose.TRIAL,
+                        begun=begun,
+                        alone=self._alone(digest),
+                        trial=number,
+                        watch=trial.watch,
+                    )
+                except Halted:
+                    break
+            self._docket.ran(job.ticket)
+            done.append(result)
+            if result is tuning.best(done, self._policy.direction):
+                await self._room.until(functools.partial(self._population.keep_source, trial.source))
+            self._docket.tried(job.ticket, tuple(done))
+            await self._flushed()
+            await self._room.until(functools.partial(study.tell, trial, result))
+        whole = len(done) == job.trials or (done and not self._policy.ordered)
+        return Tuned(variant, tuple(done), job) if whole else Dropped(job)
+
+    def _begun(self, ticket: int, digest: str) -> Begun:
+        """Return what writes down that a burst of this source begins."""
+
+        async def begun() -> None:
+            self._docket.run(ticket, digest)
+            await self._flushed()
+
+        return begun
+
+    def _alone(self, digest: str) -> bool:
+        """Say whether a source runs with nothing beside it, so that a crash tells whose fault it is."""
+        return self._docket.crashes(digest) == PATIENCE - 1
+
+    def _suspicion(self, digest: str) -> Failure | None:
+        """Return why a source is not run again, if it was running whenever the search was killed."""
+        if self._docket.crashes(digest) < PATIENCE:
+            return None
+        message = f"it was running at {PATIENCE} crashes of the search, and is not run again"
+        return Failure(FailureKind.KILLED, message)
+
+
+def _unrun(
+    variant: Variant,
+    failure: Failure,
+    digest: str = "",
+    seed: int = 0,
+    purpose: Purpose = Purpose.FIRST,
+) -> Measurement:
+    """Put on record that a source was refused before its burst."""
+    return Measurement(variant.id, digest or variant.digest, seed, purpose, None, failure, seconds=0.0)
