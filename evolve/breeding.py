@@ -271,9 +271,9 @@ class Breeder:
     def _outcome(self, variant: Variant) -> str:
         """Say in a few words what came of a variant."""
         population = self._population
-        measured = population.measurements(variant.id)
         own = population.fitness(variant.id)
         if own is None:
+            measured = population.measurements(variant.id)
             failure = measured[-1].failure if measured else None
             return "not measured yet" if failure is None else f"failed: {failure.kind}: {failure.message}"
         before = [population.fitness(parent) for parent in variant.parents]

@@ -277,5 +277,5 @@ class Race:
             and m.digest == digest
             and m.purpose is Purpose.REPLICATE
             and (number is None or m.seed == self._seeds(number))
-            for m in self._population.measurements(variant)
+            for m in self._population.scores(variant)
         )
