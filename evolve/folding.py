@@ -150,8 +150,7 @@ class Folding:
 
     def _winner(self, variant: Variant, trials: Sequence[Measurement]) -> Measurement | None:
         """Return the best trial, if it is better past the noise that their common seed leaves."""
-        others = [one for one in trials if one.digest != variant.digest]  # a trial may draw the same values
-        winner = tuning.best(others, self._policy.direction)
+        winner = tuning.best(trials, variant.digest, self._policy.direction)
         own = self._population.fitness(variant.id)
         if winner is None or winner.score is None or own is None:
             return None

@@ -218,7 +218,7 @@ class Performer:
                     break
             self._docket.ran(job.ticket)
             done.append(result)
-            if result is tuning.best(done, self._policy.direction):
+            if result is tuning.best(done, variant.digest, self._policy.direction):
                 await self._room.until(functools.partial(self._population.keep_source, trial.source))
             self._docket.tried(job.ticket, tuple(done))
             await self._flushed()

@@ -334,7 +334,7 @@ def _intermediate(curve: Sequence[tuple[float, float]], direction: Direction) ->
     return points
 
 
-def best(measurements: Sequence[Measurement], direction: Direction) -> Measurement | None:
-    """Return the best scored trial, or None."""
-    scored = [m for m in measurements if m.score is not None]
+def best(trials: Sequence[Measurement], own: str, direction: Direction) -> Measurement | None:
+    """Return the best scored trial, those left out that drew the numbers of the source itself (``own``)."""
+    scored = [m for m in trials if m.score is not None and m.digest != own]
     return min(scored, key=lambda m: direction.key(m.score or 0.0), default=None)

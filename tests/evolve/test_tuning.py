@@ -611,7 +611,8 @@ def test_a_full_disk_does_not_hinder_a_burst(tmp_path: Path, burst: Measured, st
 
 def test_the_best_is_the_best_scored_one_whichever_way_is_better(burst: Measured) -> None:
     worse, better, failed = burst(2.5), burst(2.0), burst(None, failure=BROKEN)
-    assert best([worse, failed, better], DOWN) is better
-    assert best([worse, failed, better], UP) is worse
-    assert best([failed, burst(None)], DOWN) is None
-    assert best([], DOWN) is None
+    assert best([worse, failed, better], "own", DOWN) is better
+    assert best([worse, failed, better], "own", UP) is worse
+    assert best([replace(worse, digest="own"), better], "own", UP) is better
+    assert best([failed, burst(None)], "own", DOWN) is None
+    assert best([], "own", DOWN) is None
