@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from evolve.errors import EngineFault
+from population.disk import NO_ROOM
 from population.errors import StoreFull
-from population.journal import NO_ROOM
 from population.ledger import Event
 
 T = TypeVar("T")

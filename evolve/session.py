@@ -41,9 +41,9 @@ from operators.portfolio import Arm, Portfolio, arms_of
 from operators.proposal import Operator
 from operators.repair import Repair
 from operators.syntactic import Recombine, Syntactic
+from population.disk import write_whole
 from population.errors import NotARun, PopulationError
 from population.islands import Islands
-from population.journal import write_whole
 from population.ledger import Call, Event
 from population.lock import holder
 from population.store import LOCK, Population

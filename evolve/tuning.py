@@ -30,8 +30,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from evolve.errors import EngineFault
 from evolve.studies_file import Draft, StudyFile
+from population.disk import sync_folder
 from population.genome import Tunable, parse_tunables, rounded, with_values
-from population.journal import sync_folder
 from population.variant import Direction, Measurement, State, Value
 
 _STEPS = 10  # points at which learning curves are compared

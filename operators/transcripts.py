@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from population.journal import sync_folder
+from population.disk import sync_folder
 
 SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET")
 SHORTEST_SECRET = 6  # a shorter value is a switch such as "1" or "true", and stands in any text

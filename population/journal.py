@@ -12,7 +12,6 @@ what still stands takes its place, as a new file in the same form; a reader keep
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import os
 import weakref
@@ -24,6 +23,7 @@ from typing import IO, Any, Self
 
 import msgspec
 
+from population.disk import TEMPORARY, refused, sync_folder, write_all, write_whole
 from population.errors import (
     AlreadyExists,
     Corrupt,
@@ -43,9 +43,7 @@ Tables = dict[str, dict[int, Place]]
 
 FORMAT = "evolve population"
 VERSION = 1
-TEMPORARY = ".tmp"  # what the name of a file that is being written ends with
 EMPTY = b"{}"
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 SNAPSHOT_FROM = 8 << 20  # bytes below which a file is not worth a snapshot
 _PREFIX = b'{"crc32":"'
 _MIDDLE = b'","changes":'
@@ -254,11 +252,11 @@ class Journal:
         tables: Tables = {}
         file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
-            size = _write_all(file, header(), 0)
+            size = write_all(file, header(), 0)
             for changes in self._standing():
                 for (table, number, text), place in zip(changes, _places(changes, size + _BODY), strict=True):
                     _take(tables, table, number, place, text)
-                size = _write_all(file, _line(_body(changes)), size)
+                size = write_all(file, _line(_body(changes)), size)
             os.fsync(file)
         finally:
             os.close(file)
@@ -306,7 +304,7 @@ class Journal:
         line = _line(_body(changes))
         self._sound = False  # also when a signal interrupts us half-way
         try:
-            _write_all(self._file, line, self._size)
+            write_all(self._file, line, self._size)
             os.fdatasync(self._file)
         except OSError as error:
             with contextlib.suppress(PopulationError):  # else the next append tries to
@@ -364,58 +362,6 @@ class Journal:
 
     def _temporary(self) -> Path:
         return self.path.with_name(self.path.name + TEMPORARY)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Put a file in place by temporary file, fsync and rename: after a crash it is whole or absent.
-
-    Raises:
-        StoreFull, StoreFailed: the disk did not take it.
-    """
-    temporary = path.with_name(path.name + TEMPORARY)
-    try:
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-        try:
-            _write_all(file, data, 0)
-            os.fsync(file)
-        finally:
-            os.close(file)
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise refused(path, "not written", error) from error
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that a crash does not take them back.
-
-    Raises:
-        StoreFull, StoreFailed: the disk did not take it.
-    """
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    try:
-        folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
-    except OSError as error:
-        raise refused(folder, "cannot be made", error) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a crash."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def refused(path: Path, what: str, error: OSError) -> StoreFull | StoreFailed:
-    """Return what to raise when the disk refuses something: whether there may be room later, or not."""
-    kind = StoreFull if error.errno in NO_ROOM else StoreFailed
-    return kind(path, f"{what}, the disk said: {error.strerror}")
 
 
 def _opened(path: Path, write: bool) -> int:
@@ -483,12 +429,3 @@ def _number(number: int | None) -> bytes:
 
 def _line(body: bytes) -> bytes:
     return _PREFIX + b"%08x" % zlib.crc32(body) + _MIDDLE + body + _END
-
-
-def _write_all(file: int, data: bytes, at: int) -> int:
-    """Write at an offset, return the one behind; a disk that fills up in the middle is an OSError."""
-    rest = memoryview(data)
-    while rest:
-        written = os.pwrite(file, rest, at)
-        rest, at = rest[written:], at + written
-    return at

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, cast
 
-from population import journal, records
+from population import disk, journal, records
 from population.comparison import Difference, compare
 from population.database import JournalDB, JournalStorage, JournalTable
 from population.errors import AlreadyExists, Corrupt, NotARun, ReadOnly
@@ -61,7 +61,7 @@ class Population:
         """
         if (folder / JOURNAL).exists():
             raise AlreadyExists(folder / JOURNAL, "there is a population already")
-        journal.make_folder(folder)
+        disk.make_folder(folder)
         with ExitStack() as undo:
             lock = Lock(folder / LOCK)
             undo.callback(lock.release)
@@ -221,8 +221,8 @@ class Population:
         if self._lock is None:
             raise ReadOnly(path, "the population was opened for reading, or closed")
         if not (path.is_file() and path.read_bytes() == data):
-            journal.make_folder(path.parent)
-            journal.write_whole(path, data)
+            disk.make_folder(path.parent)
+            disk.write_whole(path, data)
         return name
 
     def source(self, name: str) -> str:

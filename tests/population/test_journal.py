@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from population import journal
+from population import disk, journal
 from population.database import encode
 from population.errors import AlreadyExists, Corrupt, NotARun, ReadOnly, StoreFailed
 from population.journal import Journal
@@ -126,7 +126,7 @@ def test_a_file_that_is_no_journal_is_refused(path, text):
 
 def test_a_journal_of_another_version_is_refused(path):
     path.unlink()
-    journal.write_whole(path, journal._line(b'["evolve population",99]'))
+    disk.write_whole(path, journal._line(b'["evolve population",99]'))
     with pytest.raises(Corrupt, match="99"):
         Journal(path)
 
@@ -251,5 +251,5 @@ def test_a_snapshot_that_a_crash_cut_short_is_removed_by_the_next_writer(path):
 def test_a_file_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path):
     (tmp_path / "there").mkdir()
     with pytest.raises(StoreFailed, match=os.strerror(errno.EISDIR)):
-        journal.write_whole(tmp_path / "there", b"text")
+        disk.write_whole(tmp_path / "there", b"text")
     assert list(tmp_path.iterdir()) == [tmp_path / "there"]

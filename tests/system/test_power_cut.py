@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from population import journal
+from population.errors import StoreFailed
 from population.journal import Change, Journal
 
 pytestmark = pytest.mark.system
@@ -155,7 +156,7 @@ def test_a_power_cut_before_a_folder_is_on_the_disk_brings_back_no_old_file(
         with monkeypatch.context() as patch:
             patch.setattr(journal, "sync_folder", failing)
             for write in (writer.snapshot, lambda: writer.append([("t", 1, b"{}")])):
-                with pytest.raises(journal.StoreFailed, match="folder"):
+                with pytest.raises(StoreFailed, match="folder"):
                     write()
         writer.append([("t", 1, b"{}")])
     assert list(Journal(tmp_path / "j").tables["t"]) == [1]
