@@ -13,6 +13,7 @@ from evolve.docket import PATIENCE, Docket
 from evolve.jobs import Birth, Dropped, Job, Measure, Measured, Outcome, Refused, Tune, Tuned
 from evolve.measuring import Begun, Brake, Halted, Meter, Turnstile
 from evolve.policy import Policy
+from evolve.race import SEED
 from evolve.room import Room
 from evolve.tuning import Studies
 from operators.proposal import Proposal, Refusal, RefusalKind
@@ -152,7 +153,7 @@ class Performer:
     async def _first(self, ticket: int, variant: Variant) -> Measurement:
         """Measure a new variant: look at it, one step to see that it runs, then its burst."""
         source = self._population.source(variant.digest)
-        failure = admission.examine(source, self._policy.entry) or self._suspicion(variant.digest)
+        failure = admission.examine(source, self._policy.entry) or self._suspicion(variant, variant.digest)
         if failure is not None:
             return _unrun(variant, failure)
         begun = self._begun(ticket, variant.digest)
@@ -171,15 +172,9 @@ class Performer:
         if job.purpose is Purpose.FIRST:
             return Measured(variant, await self._first(job.ticket, variant), job)
         digest = job.digest or variant.digest
-        failure = self._suspicion(digest)
-        if failure is not None:
-            seed = self._meter.seeds(job.number)
-            return Measured(variant, _unrun(variant, failure, digest, seed, job.purpose), job)
         source = self._population.source(digest)
         begun = self._begun(job.ticket, digest)
-        result = await self._meter.measure(
-            variant, digest, source, job.purpose, job.number, begun, self._alone(digest)
-        )
+        result = await self._meter.measure(variant, digest, source, job.purpose, job.number, begun)
         return Measured(variant, result, job)
 
     async def _tune(self, job: Tune) -> Outcome:
@@ -194,13 +189,10 @@ class Performer:
         while len(done) < job.trials:
             trial = study.ask()
             digest, number = genome.digest(trial.source), trial.number
-            failure = self._suspicion(digest)
+            failure = self._suspicion(variant, digest)
             if failure is not None:
-                result = replace(
-                    _unrun(variant, failure, digest, self._meter.seeds(0), Purpose.TRIAL),
-                    trial=number,
-                    values=trial.values,
-                )
+                unrun = _unrun(variant, failure, self._meter.seeds(0), Purpose.TRIAL)
+                result = replace(unrun, digest=digest, trial=number, values=trial.values)
             else:
                 begun = self._begun(job.ticket, digest)
                 try:
@@ -239,20 +231,19 @@ class Performer:
         """Say whether a source runs with nothing beside it, so that a crash tells whose fault it is."""
         return self._docket.crashes(digest) == PATIENCE - 1
 
-    def _suspicion(self, digest: str) -> Failure | None:
-        """Return why a source is not run again, if it was running whenever the search was killed."""
-        if self._docket.crashes(digest) < PATIENCE:
+    def _suspicion(self, variant: Variant, digest: str) -> Failure | None:
+        """Return why a source that never came to an end is not run again: it was running at every crash.
+
+        The seed variant is spared: it is the user's own.
+        """
+        if variant.id == SEED or self._docket.crashes(digest) < PATIENCE:
             return None
         message = f"it was running at {PATIENCE} crashes of the search, and is not run again"
         return Failure(FailureKind.KILLED, message)
 
 
 def _unrun(
-    variant: Variant,
-    failure: Failure,
-    digest: str = "",
-    seed: int = 0,
-    purpose: Purpose = Purpose.FIRST,
+    variant: Variant, failure: Failure, seed: int = 0, purpose: Purpose = Purpose.FIRST
 ) -> Measurement:
     """Put on record that a source was refused before its burst."""
-    return Measurement(variant.id, digest or variant.digest, seed, purpose, None, failure, seconds=0.0)
+    return Measurement(variant.id, variant.digest, seed, purpose, None, failure, seconds=0.0)
