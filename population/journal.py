@@ -47,9 +47,9 @@ TEMPORARY = ".tmp"  # what the name of a file that is being written ends with
 EMPTY = b"{}"
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 SNAPSHOT_FROM = 8 << 20  # bytes below which a file is not worth a snapshot
-_PREFIX = b'{"crc32":"'
+PREFIX = b'{"crc32":"'  # what every line begins with
 _MIDDLE = b'","changes":'
-_BODY = len(_PREFIX) + 8 + len(_MIDDLE)
+_BODY = len(PREFIX) + 8 + len(_MIDDLE)
 _END = b"}\n"
 _LENGTH = 32  # low bits of a place that hold the length
 _CHUNK = 1 << 20  # bytes read or written at once
@@ -80,6 +80,11 @@ class Line:
     number: int
     offset: int
     data: bytes
+
+    @property
+    def at(self) -> int:
+        """Where the text of the changes begins in the file."""
+        return self.offset + _BODY
 
     @property
     def body(self) -> bytes | None:
@@ -133,8 +138,8 @@ def replay(file: IO[bytes], path: Path) -> Replay:
         if body is None:
             torn = f"line {line.number} ({len(line.data)} bytes) was cut short by a crash and is left out"
             return Replay(tables, length, torn)
-        for table, number, place, text in placed(body, line.offset + _BODY):
-            _take(tables, table, number, place, text)
+        for table, number, place, text in placed(body, line.at):
+            take(tables, table, number, place, text)
     return Replay(tables, size, "")
 
 
@@ -192,7 +197,7 @@ class Journal:
         """Return the JSON text of a document."""
         if isinstance(place, bytes):
             return place
-        offset, length = place >> _LENGTH, _length(place)
+        offset, length = span(place)
         text = os.pread(self._file, length, offset)
         while len(text) < length:
             more = os.pread(self._file, length - len(text), offset + len(text))
@@ -255,10 +260,10 @@ class Journal:
         file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
             size = _write_all(file, header(), 0)
-            for changes in self._standing():
+            for changes in standing(self.tables, self.text):
                 for (table, number, text), place in zip(changes, _places(changes, size + _BODY), strict=True):
-                    _take(tables, table, number, place, text)
-                size = _write_all(file, _line(_body(changes)), size)
+                    take(tables, table, number, place, text)
+                size = _write_all(file, commit_line(changes), size)
             os.fsync(file)
         finally:
             os.close(file)
@@ -303,7 +308,7 @@ class Journal:
             self._keep_name()
         if not self._sound:
             self._cut_back()
-        line = _line(_body(changes))
+        line = commit_line(changes)
         self._sound = False  # also when a signal interrupts us half-way
         try:
             _write_all(self._file, line, self._size)
@@ -325,7 +330,7 @@ class Journal:
             outdated = rows.values() if number is None else [rows[number]] if number in rows else []
             self._live -= sum(map(_length, outdated))
             self._live += _length(place) if number is not None and place is not None else 0
-            _take(self.tables, table, number, place, text)
+            take(self.tables, table, number, place, text)
 
     def _snapshot_if_due(self) -> None:
         """Write a snapshot once half of the file is outdated; what the disk refuses is tried again later."""
@@ -338,21 +343,6 @@ class Journal:
         else:
             self._next_snapshot = SNAPSHOT_FROM
 
-    def _standing(self) -> Iterator[list[Change]]:
-        """Yield all that stands, in portions."""
-        for table, rows in self.tables.items():
-            portion: list[Change] = [(table, None, EMPTY)]
-            size = 0
-            for number, place in rows.items():
-                text = self.text(place)
-                portion.append((table, number, text))
-                size += len(text)
-                if size >= _LINE:
-                    yield portion
-                    portion, size = [], 0
-            if portion:
-                yield portion
-
     def _cut_back(self) -> None:
         """Remove what follows the last whole commit."""
         try:
@@ -364,6 +354,27 @@ class Journal:
 
     def _temporary(self) -> Path:
         return self.path.with_name(self.path.name + TEMPORARY)
+
+
+def standing(tables: Tables, text: Callable[[Place], bytes]) -> Iterator[list[Change]]:
+    """Yield all that stands, in portions."""
+    for table, rows in tables.items():
+        portion: list[Change] = [(table, None, EMPTY)]
+        size = 0
+        for number, place in rows.items():
+            found = text(place)
+            portion.append((table, number, found))
+            size += len(found)
+            if size >= _LINE:
+                yield portion
+                portion, size = [], 0
+        if portion:
+            yield portion
+
+
+def commit_line(changes: Iterable[Change]) -> bytes:
+    """Return changes as one line of a journal."""
+    return _line(_body(changes))
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -427,7 +438,7 @@ def _opened(path: Path, write: bool) -> int:
         raise PopulationError(path, f"cannot be read: {error.strerror}") from error
 
 
-def _take(tables: Tables, table: str, number: int | None, place: Place | None, text: bytes | None) -> None:
+def take(tables: Tables, table: str, number: int | None, place: Place | None, text: bytes | None) -> None:
     """Carry out one change, of a document that lies at ``place`` (see the head of this file)."""
     if number is not None and place is not None:
         rows = tables.get(table)
@@ -440,6 +451,11 @@ def _take(tables: Tables, table: str, number: int | None, place: Place | None, t
         tables[table] = {}
     else:
         tables.pop(table, None)
+
+
+def span(place: int) -> tuple[int, int]:
+    """Return the offset and the length that are packed into a place."""
+    return place >> _LENGTH, _length(place)
 
 
 def _length(place: Place) -> int:
@@ -482,7 +498,7 @@ def _number(number: int | None) -> bytes:
 
 
 def _line(body: bytes) -> bytes:
-    return _PREFIX + b"%08x" % zlib.crc32(body) + _MIDDLE + body + _END
+    return PREFIX + b"%08x" % zlib.crc32(body) + _MIDDLE + body + _END
 
 
 def _write_all(file: int, data: bytes, at: int) -> int:
