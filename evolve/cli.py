@@ -13,15 +13,17 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console, RenderableType
 
+from evolve import checking, exporting, interrupts, session
 from evolve import doctor as doctor_module
-from evolve import interrupts, session
 from evolve.errors import EngineFault, EvolveError, InputError
 from evolve.preparing import prepare
 from evolve.proof import ablating, bench, verifying
 from evolve.report.ablation import ablated, ablated_data, smallest, smallest_data
 from evolve.report.best import best as best_of
 from evolve.report.best import best_data, best_line
+from evolve.report.checked import examined, examined_data, repaired, repaired_data
 from evolve.report.counting import choose_counter
+from evolve.report.exported import exported
 from evolve.report.final import final, final_data
 from evolve.report.live import choose_display
 from evolve.report.show import show as show_of
@@ -261,6 +263,40 @@ def ablate(
 
 
 @app.command()
+def fsck(
+    folder: RunFolder,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="put right what can be, and keep all that is taken out")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check a run folder for damage; a search may be running, but not with --repair."""
+    if repair:
+        done = checking.repair(folder)
+        _print(as_json, lambda: repaired_data(done), lambda: repaired(done), crop=False)
+        raise typer.Exit(0 if done.after.whole else 1)
+    again = invocation("fsck", str(folder), "--repair")
+    found = checking.examine(folder)
+    _print(as_json, lambda: examined_data(found), lambda: examined(found, again), crop=False)
+    raise typer.Exit(0 if found.whole else 1)
+
+
+@app.command()
+def export(
+    folder: RunFolder,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="JSON file to write", show_default=False)],
+    every: Annotated[
+        bool, typer.Option("--all", help="also the notes.* tables, the search's own bookkeeping")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace FILE if it exists")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a run's documents as a plain TinyDB file; a search may be running."""
+    tables = exporting.export(folder, to, every=every, force=force)
+    _print(as_json, lambda: {"file": str(to), "tables": tables}, lambda: exported(tables, to), crop=False)
+
+
+@app.command()
 def doctor(as_json: Json = False) -> None:
     """Look at what this machine offers, and what is missing."""
     findings = doctor_module.examine()
@@ -322,12 +358,14 @@ def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def _print(as_json: bool, data: Callable[[], Any], picture: Callable[[], RenderableType]) -> None:
-    """Print a report, for a machine or for a person."""
+def _print(
+    as_json: bool, data: Callable[[], Any], picture: Callable[[], RenderableType], crop: bool = True
+) -> None:
+    """Print a report, for a machine or for a person; some have lines longer than a screen is wide."""
     if as_json:
         print(to_json(data(), indent=2))
     else:
-        console.print(picture())
+        console.print(picture(), crop=crop)
 
 
 def _write(file: Path, source: str) -> None:

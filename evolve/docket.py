@@ -50,9 +50,7 @@ class Docket:
     def __init__(self, population: Population) -> None:
         self._population = population
         self._next = 1 + max(map(int, population.notes(WISHES)), default=-1)
-        self._wishes = [
-            _queued(int(key), msgspec.convert(value, Next)) for key, value in population.notes(WISHES).items()
-        ]
+        self._wishes = [_queued(int(key), wish_of(value)) for key, value in population.notes(WISHES).items()]
         heapq.heapify(self._wishes)
 
     # Wishes
@@ -94,16 +92,12 @@ class Docket:
     def jobs(self) -> Iterator[Planned | Measure | Tune]:
         """Yield the jobs that are written down, in the order of their tickets."""
         for _, value in sorted((int(key), value) for key, value in self._population.notes(JOBS).items()):
-            match value["kind"]:
-                case "birth":
-                    yield self._planned(value)
-                case "measure":
-                    yield msgspec.convert(value["job"], Measure)
-                case _:
-                    yield msgspec.convert(value["job"], Tune)
+            job = job_of(value)
+            yield self._sourced(job) if isinstance(job, Planned) else job
 
-    def _planned(self, value: Mapping[str, Any]) -> Planned:
-        context = msgspec.convert(json.loads(value["context"]), Context)
+    def _sourced(self, planned: Planned) -> Planned:
+        """Return a birth with the sources of its parents."""
+        context = planned.context
 
         def sourced(parents: Any) -> Any:
             found = ((parent, self._population.source(parent.variant.digest)) for parent in parents)
@@ -112,16 +106,13 @@ class Docket:
         context = replace(
             context, parents=sourced(context.parents), inspirations=sourced(context.inspirations)
         )
-        return Planned(value["ticket"], Arm(**value["arm"]), value["island"], context)
+        return replace(planned, context=context)
 
     # Progress
 
     def proposed(self, ticket: int) -> Proposal | Refusal | None:
         """Return what came of asking an operator, None before anything did."""
-        progress = self._progress(ticket)
-        if "proposal" in progress:
-            return msgspec.convert(progress["proposal"], Proposal)
-        return msgspec.convert(progress["refusal"], Refusal) if "refusal" in progress else None
+        return proposal_of(self._progress(ticket))
 
     def propose(self, ticket: int, proposal: Proposal | Refusal) -> None:
         """Keep what came of asking an operator."""
@@ -139,9 +130,7 @@ class Docket:
 
     def trials(self, ticket: int) -> tuple[Measurement, ...]:
         """Return the trials of a tuning so far, in order."""
-        return msgspec.convert(
-            json.loads(self._progress(ticket).get("trials", "[]")), tuple[Measurement, ...]
-        )
+        return trials_of(self._progress(ticket))
 
     def tried(self, ticket: int, trials: tuple[Measurement, ...]) -> None:
         """Keep the trials of a tuning so far."""
@@ -208,6 +197,35 @@ class Docket:
 
     def _others(self) -> list[Measure | Tune]:
         return [job for job in self.jobs() if not isinstance(job, Planned)]
+
+
+def wish_of(value: Any) -> Next:
+    """Return the wish that a note holds (ValueError if it holds none)."""
+    return msgspec.convert(value, Next)
+
+
+def job_of(value: Any) -> Planned | Measure | Tune:
+    """Return the job that a note holds; a birth's parents come without their sources."""
+    match value["kind"]:
+        case "birth":
+            context = msgspec.convert(json.loads(value["context"]), Context)
+            return Planned(value["ticket"], Arm(**value["arm"]), value["island"], context)
+        case "measure":
+            return msgspec.convert(value["job"], Measure)
+        case _:
+            return msgspec.convert(value["job"], Tune)
+
+
+def proposal_of(progress: Mapping[str, Any]) -> Proposal | Refusal | None:
+    """Return what came of asking an operator, None before anything did."""
+    if "proposal" in progress:
+        return msgspec.convert(progress["proposal"], Proposal)
+    return msgspec.convert(progress["refusal"], Refusal) if "refusal" in progress else None
+
+
+def trials_of(progress: Mapping[str, Any]) -> tuple[Measurement, ...]:
+    """Return the trials of a tuning so far, in order."""
+    return msgspec.convert(json.loads(progress.get("trials", "[]")), tuple[Measurement, ...])
 
 
 def _queued(number: int, wanted: Next) -> tuple[Wish, int, Next]:

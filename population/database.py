@@ -17,7 +17,8 @@ import tinydb
 from tinydb.storages import Storage
 from tinydb.table import Table
 
-from population.journal import EMPTY, Change, Document, Journal
+from population.journal import Journal
+from population.layout import EMPTY, Change, Document
 from population.lock import Lock
 
 

@@ -1,9 +1,4 @@
-"""An append-only file of document changes: one line per commit, on the disk before the commit returns.
-
-Each line is JSON, ``{"crc32": "8 hex digits", "changes": [...]}``, the checksum being that of the text of
-the changes; the first line is a header in the same form. A change is ``[table, document id, document]``;
-``null`` for the document removes it. ``null`` for the id speaks of the whole table: ``{}`` makes it exist and
-be empty, ``null`` drops it.
+"""An append-only file of document changes (see ``layout`` for its form), on the disk before a commit returns.
 
 What is in memory of a document is where it lies in the file. Once most of the file is outdated, a snapshot of
 what still stands takes its place, as a new file in the same form; a reader keeps the file that it opened.
@@ -12,14 +7,12 @@ what still stands takes its place, as a new file in the same form; a reader keep
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import weakref
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
 import msgspec
 
@@ -33,27 +26,25 @@ from population.errors import (
     StoreFailed,
     StoreFull,
 )
+from population.layout import (
+    BODY,
+    Change,
+    Place,
+    Tables,
+    check_header,
+    commit_line,
+    header,
+    length,
+    lines,
+    placed,
+    places,
+    span,
+    standing,
+    take,
+)
 
-Document = dict[str, Any]
-Change = tuple[str, int | None, bytes | None]
-"""Table, document id, and the JSON text of the document (see above for what None says)."""
-Place = int | bytes
-"""Where a document lies: offset and length in the file, packed into one int; or its text, not yet written."""
-Tables = dict[str, dict[int, Place]]
-
-FORMAT = "evolve population"
-VERSION = 1
-EMPTY = b"{}"
 SNAPSHOT_FROM = 8 << 20  # bytes below which a file is not worth a snapshot
-_PREFIX = b'{"crc32":"'
-_MIDDLE = b'","changes":'
-_BODY = len(_PREFIX) + 8 + len(_MIDDLE)
-_END = b"}\n"
-_LENGTH = 32  # low bits of a place that hold the length
-_CHUNK = 1 << 20  # bytes read or written at once
-_LINE = 1 << 16  # bytes of one line of a snapshot
-_CHANGES = msgspec.json.Decoder(list[tuple[str, int | None, msgspec.Raw]])
-_HEADER = msgspec.json.Decoder()
+_CHUNK = 1 << 20  # bytes read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +62,6 @@ class Replay:
     torn: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a journal: its number from 1, where it begins, its bytes, and whether it ends in LF."""
-
-    number: int
-    offset: int
-    data: bytes
-
-    @property
-    def body(self) -> bytes | None:
-        """The text of the changes, None if the line is not what was written."""
-        body = self.data[_BODY : -len(_END)]
-        return body if self.data == _line(body) else None
-
-
 def create(path: Path) -> None:
     """Make an empty journal, whole or not at all.
 
@@ -96,20 +72,6 @@ def create(path: Path) -> None:
     if path.exists():
         raise AlreadyExists(path, "there is a population already")
     write_whole(path, header())
-
-
-def header() -> bytes:
-    """Return the first line of a journal."""
-    return _line(msgspec.json.encode([FORMAT, VERSION]))
-
-
-def lines(file: IO[bytes], size: int) -> Iterator[Line]:
-    """Yield the lines of the first ``size`` bytes; a file may grow meanwhile."""
-    number = offset = 0
-    while offset < size and (data := file.readline(size - offset)):
-        number += 1
-        yield Line(number, offset, data)
-        offset += len(data)
 
 
 def replay(file: IO[bytes], path: Path) -> Replay:
@@ -131,29 +93,12 @@ def replay(file: IO[bytes], path: Path) -> Replay:
         if body is None:
             torn = f"line {line.number} ({len(line.data)} bytes) was cut short by a crash and is left out"
             return Replay(tables, length, torn)
-        for table, number, place, text in placed(body, line.offset + _BODY):
-            _take(tables, table, number, place, text)
+        try:
+            for table, number, place, text in placed(body, line.at):
+                take(tables, table, number, place, text)
+        except msgspec.DecodeError as error:
+            raise Corrupt(path, f"line {line.number} holds no changes: {error}") from error
     return Replay(tables, size, "")
-
-
-def check_header(line: Line | None, path: Path) -> None:
-    """Raise Corrupt unless a line is the header of a journal of this version."""
-    body = line.body if line is not None else None
-    if body is None:
-        raise Corrupt(path, "line 1 is not the header of a population")
-    if _HEADER.decode(body) != [FORMAT, VERSION]:
-        raise Corrupt(path, f"line 1 says {body.decode()}, expected {FORMAT}, version {VERSION}")
-
-
-def placed(body: bytes, at: int) -> Iterator[tuple[str, int | None, Place | None, bytes]]:
-    """Yield each change in the text of a commit that begins at ``at``, with the place of its document."""
-    at += 1
-    for table, number, raw in _CHANGES.decode(body):
-        at += _before(table, number)
-        text = bytes(raw)
-        place = None if number is not None and text == b"null" else at << _LENGTH | len(text)
-        yield table, number, place, text
-        at += len(text) + 2
 
 
 class Journal:
@@ -177,7 +122,7 @@ class Journal:
         with open(self._file, "rb", buffering=_CHUNK, closefd=False) as file:
             found = replay(file, path)
         self.tables, self.torn, self._size = found.tables, found.torn, found.length
-        self._live = sum(_length(place) for rows in self.tables.values() for place in rows.values())
+        self._live = sum(length(place) for rows in self.tables.values() for place in rows.values())
         self._sound = os.fstat(self._file).st_size == self._size
         self._named = True
         self._next_snapshot = SNAPSHOT_FROM
@@ -190,7 +135,7 @@ class Journal:
         """Return the JSON text of a document."""
         if isinstance(place, bytes):
             return place
-        offset, length = place >> _LENGTH, _length(place)
+        offset, length = span(place)
         text = os.pread(self._file, length, offset)
         while len(text) < length:
             more = os.pread(self._file, length - len(text), offset + len(text))
@@ -207,9 +152,9 @@ class Journal:
             ReadOnly: the journal was opened for reading, or has been closed.
         """
         every = [*self._pending, *changes]
-        places = self._written(every)
+        written = self._written(every)
         self._pending = []
-        self._apply(every, places)
+        self._apply(every, written)
         self._snapshot_if_due()
 
     def stage(self, changes: Sequence[Change]) -> None:
@@ -253,10 +198,10 @@ class Journal:
         file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
             size = write_all(file, header(), 0)
-            for changes in self._standing():
-                for (table, number, text), place in zip(changes, _places(changes, size + _BODY), strict=True):
-                    _take(tables, table, number, place, text)
-                size = write_all(file, _line(_body(changes)), size)
+            for changes in standing(self.tables, self.text):
+                for (table, number, text), place in zip(changes, places(changes, size + BODY), strict=True):
+                    take(tables, table, number, place, text)
+                size = write_all(file, commit_line(changes), size)
             os.fsync(file)
         finally:
             os.close(file)
@@ -301,7 +246,7 @@ class Journal:
             self._keep_name()
         if not self._sound:
             self._cut_back()
-        line = _line(_body(changes))
+        line = commit_line(changes)
         self._sound = False  # also when a signal interrupts us half-way
         try:
             write_all(self._file, line, self._size)
@@ -311,19 +256,19 @@ class Journal:
                 self._cut_back()
             reason = "not recorded; nothing recorded before is lost"
             raise refused(self.path, reason, error) from error
-        places = _places(changes, self._size + _BODY)
+        found = places(changes, self._size + BODY)
         self._size += len(line)
         self._sound = True
-        return places
+        return found
 
-    def _apply(self, changes: Sequence[Change], places: Sequence[Place | None]) -> None:
+    def _apply(self, changes: Sequence[Change], written: Sequence[Place | None]) -> None:
         """Carry changes out in memory."""
-        for (table, number, text), place in zip(changes, places, strict=True):
+        for (table, number, text), place in zip(changes, written, strict=True):
             rows = self.tables.get(table, {})
             outdated = rows.values() if number is None else [rows[number]] if number in rows else []
-            self._live -= sum(map(_length, outdated))
-            self._live += _length(place) if number is not None and place is not None else 0
-            _take(self.tables, table, number, place, text)
+            self._live -= sum(map(length, outdated))
+            self._live += length(place) if number is not None and place is not None else 0
+            take(self.tables, table, number, place, text)
 
     def _snapshot_if_due(self) -> None:
         """Write a snapshot once half of the file is outdated; what the disk refuses is tried again later."""
@@ -335,21 +280,6 @@ class Journal:
             self._next_snapshot = self._size + SNAPSHOT_FROM
         else:
             self._next_snapshot = SNAPSHOT_FROM
-
-    def _standing(self) -> Iterator[list[Change]]:
-        """Yield all that stands, in portions."""
-        for table, rows in self.tables.items():
-            portion: list[Change] = [(table, None, EMPTY)]
-            size = 0
-            for number, place in rows.items():
-                text = self.text(place)
-                portion.append((table, number, text))
-                size += len(text)
-                if size >= _LINE:
-                    yield portion
-                    portion, size = [], 0
-            if portion:
-                yield portion
 
     def _cut_back(self) -> None:
         """Remove what follows the last whole commit."""
@@ -371,61 +301,3 @@ def _opened(path: Path, write: bool) -> int:
         raise NotARun(path, "no population here") from None
     except OSError as error:
         raise PopulationError(path, f"cannot be read: {error.strerror}") from error
-
-
-def _take(tables: Tables, table: str, number: int | None, place: Place | None, text: bytes | None) -> None:
-    """Carry out one change, of a document that lies at ``place`` (see the head of this file)."""
-    if number is not None and place is not None:
-        rows = tables.get(table)
-        if rows is None:
-            rows = tables[table] = {}
-        rows[number] = place
-    elif number is not None:
-        tables.setdefault(table, {}).pop(number, None)
-    elif text == EMPTY:
-        tables[table] = {}
-    else:
-        tables.pop(table, None)
-
-
-def _length(place: Place) -> int:
-    return len(place) if isinstance(place, bytes) else place & ((1 << _LENGTH) - 1)
-
-
-def _body(changes: Iterable[Change]) -> bytes:
-    """Return the text of a commit, one line of UTF-8."""
-    parts = (
-        b"[%s,%s,%s]" % (_name(table), _number(number), b"null" if text is None else text)
-        for table, number, text in changes
-    )
-    return b"[" + b",".join(parts) + b"]"
-
-
-def _places(changes: Iterable[Change], at: int) -> list[Place | None]:
-    """Return where the documents of a commit lie whose text begins at ``at``; None for those removed."""
-    places: list[Place | None] = []
-    at += 1
-    for table, number, text in changes:
-        at += _before(table, number)
-        length = len(b"null" if text is None else text)
-        places.append(None if text is None else at << _LENGTH | length)
-        at += length + 2
-    return places
-
-
-def _before(table: str, number: int | None) -> int:
-    """Return the bytes of a change that come before its document."""
-    return len(_name(table)) + len(_number(number)) + 3
-
-
-@functools.cache
-def _name(table: str) -> bytes:
-    return msgspec.json.encode(table)
-
-
-def _number(number: int | None) -> bytes:
-    return b"null" if number is None else b"%d" % number
-
-
-def _line(body: bytes) -> bytes:
-    return _PREFIX + b"%08x" % zlib.crc32(body) + _MIDDLE + body + _END

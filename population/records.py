@@ -80,11 +80,11 @@ def measurement(text: bytes) -> Measurement:
     try:
         return _MEASUREMENT.decode(text)
     except msgspec.ValidationError as error:
-        document = _DOCUMENT.decode(text)
-        document["curve"] = [[at, float(loss)] for at, loss in document.get("curve", ())]
         try:
+            document = _DOCUMENT.decode(text)
+            document["curve"] = [[at, float(loss)] for at, loss in document.get("curve", ())]
             return msgspec.convert(document, Measurement)
-        except (msgspec.ValidationError, ValueError):
+        except (msgspec.ValidationError, ValueError, TypeError):
             raise ValueError(str(error)) from error
 
 

@@ -19,7 +19,8 @@ from population.database import JournalDB, JournalStorage, JournalTable
 from population.errors import AlreadyExists, Corrupt, NotARun, ReadOnly
 from population.fitness import Fitness, estimate, evidence, screened
 from population.genome import digest
-from population.journal import Change, Journal
+from population.journal import Journal
+from population.layout import Change
 from population.ledger import Call, Event, Paid
 from population.lock import Lock
 from population.noise import Noise

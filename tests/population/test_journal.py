@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from population import disk, journal
+from population import disk, journal, layout
 from population.database import encode
 from population.errors import AlreadyExists, Corrupt, NotARun, ReadOnly, StoreFailed
 from population.journal import Journal
@@ -126,7 +126,7 @@ def test_a_file_that_is_no_journal_is_refused(path, text):
 
 def test_a_journal_of_another_version_is_refused(path):
     path.unlink()
-    disk.write_whole(path, journal._line(b'["evolve population",99]'))
+    disk.write_whole(path, layout._line(b'["evolve population",99]'))
     with pytest.raises(Corrupt, match="99"):
         Journal(path)
 

@@ -122,6 +122,14 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "show of no run": (("show", "nowhere", "v0"), "nowhere is not a run folder"),
     "best of no run": (("best", "nowhere"), "nowhere is not a run folder"),
     "resume of no run": (("resume", "empty"), "empty is not a run folder"),
+    "a check of no run": (("fsck", "empty"), "empty is not a run folder"),
+    "a repair of no folder": (("fsck", "nowhere", "--repair"), "nowhere is not a run folder"),
+    "an export of no run": (("export", "empty", "--to", "x.json"), "empty is not a run folder"),
+    "an export to a file that is there": (
+        ("export", "damaged", "--to", "short.txt"),
+        "short.txt exists; replace it by --force",
+    ),
+    "an export to a folder": (("export", "damaged", "--to", "empty"), "cannot write empty: it is no file"),
 }
 
 

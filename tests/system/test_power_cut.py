@@ -14,7 +14,8 @@ import pytest
 
 from population import journal
 from population.errors import StoreFailed
-from population.journal import Change, Journal
+from population.journal import Journal
+from population.layout import Change
 
 pytestmark = pytest.mark.system
 
