@@ -95,7 +95,8 @@ class Breeder:
         variants = [self._population.variants[name] for name in noted]
         for variant in variants:
             self._note_attempt(variant)
-        known = ((one, self._population.fitness(one.id)) for one in variants)
+        whole = (one for one in variants if self._population.has_source(one.digest))
+        known = ((one, self._population.fitness(one.id)) for one in whole)
         scored = ((one, self._key(fitness)) for one, fitness in known if fitness is not None)
         self._members = islands.members(self._islands, scored, migrations)
         if state is not None:
@@ -276,8 +277,7 @@ class Breeder:
             measured = population.measurements(variant.id)
             failure = measured[-1].failure if measured else None
             return "not measured yet" if failure is None else f"failed: {failure.kind}: {failure.message}"
-        before = [population.fitness(parent) for parent in variant.parents]
-        return compared(own, [one for one in before if one is not None], self._briefing.direction)
+        return compared(own, population.before(variant.id), self._briefing.direction)
 
 
 def compared(own: Fitness, parents: Sequence[Fitness], direction: Direction) -> str:

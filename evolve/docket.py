@@ -19,6 +19,7 @@ from evolve.jobs import Birth, Job, Measure, Tune
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from operators.proposal import Context, Proposal, Refusal
+from population.errors import Corrupt
 from population.records import Gone, Note
 from population.store import Population
 from population.variant import Measurement, Purpose
@@ -90,10 +91,19 @@ class Docket:
         self._population.stage(*(Gone(table, str(ticket)) for table in (JOBS, PROGRESS, RUNNING)))
 
     def jobs(self) -> Iterator[Planned | Measure | Tune]:
-        """Yield the jobs that are written down, in the order of their tickets."""
-        for _, value in sorted((int(key), value) for key, value in self._population.notes(JOBS).items()):
-            job = job_of(value)
-            yield self._sourced(job) if isinstance(job, Planned) else job
+        """Yield the jobs that are written down, in the order of their tickets.
+
+        A birth whose parents' sources are gone is crossed out.
+        """
+        for job in self._jobs():
+            try:
+                yield self._sourced(job) if isinstance(job, Planned) else job
+            except Corrupt:
+                self.end(job.ticket)
+
+    def _jobs(self) -> list[Planned | Measure | Tune]:
+        notes = self._population.notes(JOBS)
+        return [job_of(notes[key]) for key in sorted(notes, key=int)]
 
     def _sourced(self, planned: Planned) -> Planned:
         """Return a birth with the sources of its parents."""
@@ -196,7 +206,7 @@ class Docket:
         return wished | begun | {str(one) for one in born if one is not None}
 
     def _others(self) -> list[Measure | Tune]:
-        return [job for job in self.jobs() if not isinstance(job, Planned)]
+        return [job for job in self._jobs() if not isinstance(job, Planned)]
 
 
 def wish_of(value: Any) -> Next:

@@ -266,18 +266,16 @@ class Folding:
         own = self._population.fitness(variant.id)
         if own is None:
             return False
-        before = [self._population.fitness(parent) for parent in variant.parents]
-        scored = [fitness for fitness in before if fitness is not None]
-        return all(probability_better(own, one, self._policy.direction) > _IMPROVED for one in scored)
+        before = self._population.before(variant.id)
+        return all(probability_better(own, one, self._policy.direction) > _IMPROVED for one in before)
 
     def _gain(self, variant: Variant) -> float | None:
         """Return by how much a variant is better than its best scored parent."""
         own = self._population.fitness(variant.id)
-        before = [self._population.fitness(parent) for parent in variant.parents]
-        gains = [
-            self._policy.direction.gain(own.mean, over=one.mean) for one in before if own is not None and one
-        ]
-        return min(gains, default=None)
+        if own is None:
+            return None
+        before = self._population.before(variant.id)
+        return min((self._policy.direction.gain(own.mean, over=one.mean) for one in before), default=None)
 
     def _told(self, outcome: Measured, improved: bool) -> Event:
         """Tell in one sentence what a burst came to."""

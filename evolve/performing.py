@@ -18,6 +18,7 @@ from evolve.room import Room
 from evolve.tuning import Studies
 from operators.proposal import Proposal, Refusal, RefusalKind
 from population import genome
+from population.errors import Corrupt
 from population.store import Population
 from population.variant import Failure, FailureKind, Measurement, Purpose, Variant
 
@@ -133,7 +134,7 @@ class Performer:
         parents = [parent.variant for parent in birth.context.parents]
         digest = await self._room.until(lambda: self._population.keep_source(proposal.source))
         variant = Variant(
-            id=f"v{len(self._population.variants)}",
+            id=self._population.next_id(),
             digest=digest,
             proposed=digest,
             fingerprint=mark,
@@ -152,7 +153,10 @@ class Performer:
 
     async def _first(self, ticket: int, variant: Variant) -> Measurement:
         """Measure a new variant: look at it, one step to see that it runs, then its burst."""
-        source = self._population.source(variant.digest)
+        try:
+            source = self._population.source(variant.digest)
+        except Corrupt as error:  # of an earlier session; it costs this variant, and nothing else
+            return _unrun(variant, Failure(FailureKind.KILLED, str(error)))
         failure = admission.examine(source, self._policy.entry) or self._suspicion(variant, variant.digest)
         if failure is not None:
             return _unrun(variant, failure)

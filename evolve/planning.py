@@ -100,7 +100,8 @@ class Planner:
                 return Tune(ticket, name, trials, seed, self._tuned_parents(name, under_way))
             case Wish.REPAIR:
                 known = self._population.variants[name]
-                return self._breeder.repair(ticket, known) if may_ask else None
+                can = may_ask and self._population.has_source(known.digest)
+                return self._breeder.repair(ticket, known) if can else None
 
     def _tuned_parents(self, name: str, under_way: Iterable[Job]) -> tuple[str, ...]:
         """Return the parents of a variant that no tuning is under way for: what these have learnt stands."""

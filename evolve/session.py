@@ -174,7 +174,7 @@ def check_data(population: Population, prepared: Prepared, folder: Path) -> None
     if was != now:
         where = prepared.settings.data or "Python's own library sources"
         raise InputError(
-            f"{folder} was started on other data: its content hash was {was[:12]}, that of {where} is "
+            f"{folder} was started on other data: its content hash was {str(was)[:12]}, that of {where} is "
             f"{now[:12]}; go on with the same data, or start a new run"
         )
 

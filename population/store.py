@@ -94,6 +94,10 @@ class Population:
         """The variants by id, in the order of their first commit, each as last committed."""
         return MappingProxyType(self._views.variants)
 
+    def next_id(self) -> str:
+        """Return the id of the next variant: no id is given twice, also where one is gone."""
+        return f"v{1 + self._views.highest}"
+
     @property
     def by_fingerprint(self) -> Mapping[str, str]:
         """The id of the first variant with each fingerprint."""
@@ -153,6 +157,11 @@ class Population:
             self._views.scores.get(variant, ()), self._views.variants[variant].digest
         )
         return estimate(scores.values(), self.noise())
+
+    def before(self, variant: str) -> list[Fitness]:
+        """Return the estimates of a variant's parents, those left out that have none, or are gone."""
+        parents = (one for one in self._views.variants[variant].parents if one in self._views.variants)
+        return [fitness for one in parents if (fitness := self.fitness(one)) is not None]
 
     def difference(self, one: str, other: str, direction: Direction) -> Difference | None:
         """Return by how much a variant is better than another, by scores that nothing was chosen by."""
@@ -226,6 +235,10 @@ class Population:
             disk.write_whole(path, data)
         return name
 
+    def has_source(self, name: str) -> bool:
+        """Say whether there is a source of this content hash, without reading it."""
+        return self._source_path(name).is_file()
+
     def source(self, name: str) -> str:
         """Return the source with this content hash.
 
@@ -237,9 +250,11 @@ class Population:
             text = path.read_bytes().decode("utf-8", "surrogatepass")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise Corrupt(path, f"the source cannot be read: {reason}") from error
+            raise Corrupt(path, f"the source cannot be read: {reason}; `evolve fsck` says more") from error
         if digest(text) != name:
-            raise Corrupt(path, "the source has been changed: its content does not match its name")
+            raise Corrupt(
+                path, "the source has been changed, its content does not match its name; see `evolve fsck`"
+            )
         return text
 
     def close(self) -> None:

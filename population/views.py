@@ -65,6 +65,7 @@ class Views:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.variants: dict[str, Variant] = {}
+        self.highest = -1
         self.scores: dict[str, list[Score]] = {}
         self.by_fingerprint: dict[str, str] = {}
         self.replicates = Replicates()
@@ -139,11 +140,15 @@ class Views:
 
     def _add_variant(self, number: int, variant: Variant) -> None:
         self.variants[variant.id] = variant
+        name_number = variant.id[1:]
+        self.highest = max(self.highest, int(name_number) if name_number.isdecimal() else -1)
         self.by_fingerprint.setdefault(variant.fingerprint, variant.id)
         self.places[TABLES[Variant], variant.id] = number
 
     def _add_score(self, number: int, score: Score) -> None:
         """Take in a burst; it counts for the noise unless something was chosen by it."""
+        if score.variant not in self.variants:
+            raise ValueError(f"a measurement of {score.variant}, which is not in the population")
         self.scores.setdefault(score.variant, []).append(score)
         self._measured.setdefault(score.variant, []).append(number)
         if score.score is not None and score.purpose in unchosen(not self.variants[score.variant].parents):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from numpy.random import Generator
+from tinydb import Query
 
 from benchmarks.landscape import NoisyExecutor, Proposer, search, wired
 from evolve.bursts.executor import Job, Result, Watch
@@ -194,3 +195,22 @@ def test_a_proposal_that_was_paid_for_is_not_asked_for_again(tmp_path: Path) -> 
             )
     assert all(paid.asked.count(ticket) == 1 for ticket in answered)
     assert {event[0] for event in found["told"]} > {"measured", "champion"}
+
+
+def test_a_search_goes_on_without_what_a_repair_took_out(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    one, population = search(folder, PLANTED, NoisyExecutor(), 30, seed=1)
+    with closing(population):
+        asyncio.run(one.run())
+        names = [name for name in population.variants if name != "v0" and name != population.meta("champion")]
+        gone, lost = names[0], names[1]
+        digest = population.variants[lost].digest
+        (folder / "variants" / digest[:2] / f"{digest}.py").unlink()
+        for table, key in (("variants", "id"), ("measurements", "variant")):
+            population.db.table(table).remove(Query()[key] == gone)
+    found = resumed(folder, 60, proposer=PLANTED, executor=NoisyExecutor())
+    assert gone not in found["variants"]
+    assert f"v{len(found['variants'])}" in found["variants"]  # no name is given twice
+    children = [one for one in found["variants"].values() if one.id not in population.variants]
+    assert children
+    assert not any({gone, lost} & {*one.parents} for one in children)
