@@ -44,7 +44,9 @@ def trials(folder: Path, text: Path, seed: int) -> Mapping[str, Callable[[], See
     for role in HELPERS:
         if role is not Role.LLM or available():
             found[role] = partial(lambda role: ordeals.helpers([role], own(role), text, number, seed), role)
-    found[EQUALITY] = lambda: twins.compare(own(EQUALITY), text, asked("EVOLVE_SCHEDULES", 20), seed)
+    found[EQUALITY] = lambda: twins.compare(
+        own(EQUALITY), text, asked("EVOLVE_SCHEDULES", 20), seed, evaluations=80
+    )
     return found
 
 

@@ -14,7 +14,6 @@ from tests.system.invariants import Look
 from tests.system.kills import Moment
 from tests.system.ordeals import Answering, Ordeal, Seen, strike
 
-EVALUATIONS = 70
 SEARCHES = 4  # seeds of searches; the schedules of kills take turns with them
 COSTS = ("dollars", "calls_of_unknown_price")
 _FLAGS = ("--burst-tokens", 12_000, "--ahead", 3)
@@ -51,28 +50,28 @@ def _said(measurement: Measurement) -> str:
     return "" if failure is None else f"{failure.kind}: {failure.message}"
 
 
-def undisturbed(cwd: Path, text: Path, search: int) -> Came:
+def undisturbed(cwd: Path, text: Path, search: int, evaluations: int) -> Came:
     """Search without a kill."""
     with Answering(0.05) as server:
         ordeal = Ordeal("straight", cwd, text, *_FLAGS, "--seed", search, *server.flags())
-        final = ordeal.finish(EVALUATIONS)
+        final = ordeal.finish(evaluations)
         assert ordeal.last is not None
         assert ordeal.seen.violations == []
         return Came.of(final, ordeal.last)
 
 
-def disturbed(cwd: Path, text: Path, schedule: int, straight: Came) -> Seen:
+def disturbed(cwd: Path, text: Path, schedule: int, evaluations: int, straight: Came) -> Seen:
     """Kill and resume the same search by a schedule, two to four times, and compare."""
     rng = np.random.default_rng(schedule)
     with Answering(0.05) as server:
         ordeal = Ordeal("equality", cwd, text, *_FLAGS, "--seed", schedule % SEARCHES, *server.flags())
         for _ in range(int(rng.integers(2, 5))):
-            moment = Moment(lines=int(rng.integers(10, 22)), seconds=float(rng.uniform(0.0, 0.5)))
-            with ordeal.session(EVALUATIONS) as one:
+            moment = Moment(lines=int(rng.integers(8, 16)), seconds=float(rng.uniform(0.0, 0.5)))
+            with ordeal.session(evaluations) as one:
                 ordeal.seen.kills += strike(one, moment, lambda: server.answered)
             if one.process.returncode == 0:
                 break
-        final = one.told[-1] if one.process.returncode == 0 else ordeal.finish(EVALUATIONS)
+        final = one.told[-1] if one.process.returncode == 0 else ordeal.finish(evaluations)
         assert ordeal.last is not None
         found = list(differences(straight, Came.of(final, ordeal.last)))
         ordeal.blame(f"schedule {schedule}: {one}" for one in found[:_SHOWN])
@@ -81,15 +80,16 @@ def disturbed(cwd: Path, text: Path, schedule: int, straight: Came) -> Seen:
         return ordeal.result()
 
 
-def compare(cwd: Path, text: Path, schedules: int, seed: int) -> Seen:
+def compare(cwd: Path, text: Path, schedules: int, seed: int, evaluations: int) -> Seen:
     """Disturb so many searches, each by a schedule of its own; return all that was seen."""
     straight: dict[int, Came] = {}
     seen = Seen("equality")
     for schedule in range(seed, seed + schedules):
         search = schedule % SEARCHES
         if search not in straight:
-            straight[search] = undisturbed(made(cwd / f"straight-{search}"), text, search)
-        seen.add(disturbed(made(cwd / f"killed-{schedule}"), text, schedule, straight[search]))
+            straight[search] = undisturbed(made(cwd / f"straight-{search}"), text, search, evaluations)
+        killed = made(cwd / f"killed-{schedule}")
+        seen.add(disturbed(killed, text, schedule, evaluations, straight[search]))
     return seen
 
 
