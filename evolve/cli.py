@@ -154,7 +154,8 @@ def resume(
     prepared = prepare(
         session.settings_of(
             folder, {"evaluations": evaluations, "hours": hours, "dollars": dollars, "target": target}
-        )
+        ),
+        resuming=True,
     )
     _search(folder, lambda display: session.run(folder, prepared, display), as_json)
 

@@ -114,7 +114,7 @@ class Meter:
     ) -> Measurement | None:
         """Run one step and a few queries; return the measurement of the failure, or None when it runs."""
         job = Job(f"{variant.id}-smoke", source, self.seeds(0), smoke=True)
-        result = await self._run(job, _never, begun, alone)
+        result = await self._unless_killed(job, _never, begun, alone)
         if result.failure is None:
             return None
         return _measurement(variant.id, variant.digest, job.seed, Purpose.FIRST, result, values_of(source))
@@ -140,10 +140,15 @@ class Meter:
         """
         name = f"{variant.id}-{purpose.value}-{number if trial is None else trial}"
         job = Job(name, source, self.seeds(number))
-        result = await self._run(job, watch or _never, begun, alone)
-        if result.failure is not None and not result.failure.kind.repeats:
-            result = await self._run(job, watch or _never, begun, alone)
+        result = await self._unless_killed(job, watch or _never, begun, alone)
         return _measurement(variant.id, digest, job.seed, purpose, result, values_of(source), trial)
+
+    async def _unless_killed(self, job: Job, watch: Watch, begun: Begun | None, alone: bool) -> Result:
+        """Run a burst, and once more if it was killed: that says nothing of its source."""
+        result = await self._run(job, watch, begun, alone)
+        if result.failure is not None and not result.failure.kind.repeats:
+            result = await self._run(job, watch, begun, alone)
+        return result
 
     async def _run(self, job: Job, watch: Watch, begun: Begun | None, alone: bool) -> Result:
         slots = self.slots if alone else 1

@@ -50,8 +50,15 @@ class Prepared:
     confinement: Confinement
 
 
-def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> Prepared:
+def prepare(
+    settings: Settings, environment: Mapping[str, str] = os.environ, *, resuming: bool = False
+) -> Prepared:
     """Read and check everything that the settings name; write nothing.
+
+    Args:
+        settings: what the user wants.
+        environment: where keys are looked for.
+        resuming: whether a run goes on: a server that does not answer now may do so later.
 
     Raises:
         InputError: one sentence on the first thing that cannot be used.
@@ -65,7 +72,7 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
     admitted = admission.examine(seed, task.entry)
     if admitted is not None:
         raise InputError(f"{settings.seed_file}: {admitted.message}")
-    choice = _choice(settings, environment)
+    choice = _choice(settings, environment, resuming)
     confinement = probing.attain(settings.sandbox, cuda=devices[0] != "cpu")
     completed = _completed(settings, task, choice, devices)
     return Prepared(completed, seed, directions, task, choice, devices, confinement)
@@ -124,7 +131,7 @@ def _task(settings: Settings, device: str) -> LanguageTask:
         raise InputError(str(error)) from error
 
 
-def _choice(settings: Settings, environment: Mapping[str, str]) -> Choice:
+def _choice(settings: Settings, environment: Mapping[str, str], resuming: bool) -> Choice:
     """Choose the models: those that the user names, else the first that can be had."""
     if NO_MODEL in settings.models:
         if len(settings.models) > 1:
@@ -133,7 +140,8 @@ def _choice(settings: Settings, environment: Mapping[str, str]) -> Choice:
     try:
         if settings.models:
             named = tuple(models.parse_model(text, settings.reply) for text in settings.models)
-            models.check_models(named, settings.api_base, environment, settings.prices)
+            reach = _answered if resuming else None
+            models.check_models(named, settings.api_base, environment, settings.prices, reach)
             local = any(model.name.startswith("local/") for model in named)
             names = ", ".join(model.name for model in named)
             choice = Choice(named, settings.api_base, f"{names}, since the settings say so", local)
@@ -146,6 +154,11 @@ def _choice(settings: Settings, environment: Mapping[str, str]) -> Choice:
     if settings.dollars is not None:
         _check_prices(choice, settings)
     return choice
+
+
+def _answered(_: str) -> str | None:
+    """Take it that somebody answers at an address."""
+    return None
 
 
 def _check_prices(choice: Choice, settings: Settings) -> None:

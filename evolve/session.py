@@ -41,7 +41,7 @@ from operators.portfolio import Arm, Portfolio, arms_of
 from operators.proposal import Operator
 from operators.repair import Repair
 from operators.syntactic import Recombine, Syntactic
-from population.disk import write_whole
+from population.disk import TEMPORARY, sync_folder, write_whole
 from population.errors import NotARun, PopulationError
 from population.islands import Islands
 from population.ledger import Call, Event
@@ -51,6 +51,7 @@ from population.variant import Variant
 
 _PROMPTED = {kind.name: kind.forms for kind in (Mutate, Crossover, Repair)}
 _PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1
+_TRIES = 3  # starts of the local LLM server, one after the other, before the search gives up
 _WATCH = 2.0  # seconds between two looks at the local LLM server
 
 
@@ -67,20 +68,30 @@ def create(folder: Path, prepared: Prepared) -> None:
             "text; give another --run, or another --data"
         )
     refuse_existing(folder)
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
     try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise InputError(f"cannot make the run folder {folder}: {error.strerror}") from error
-    try:
-        (folder / settings_module.FILE).write_text(settings_module.dump(prepared.settings), encoding="utf-8")
-        (folder / "seed.py").write_text(prepared.seed, encoding="utf-8")
-        if prepared.directions:
-            (folder / "program.md").write_text(prepared.directions, encoding="utf-8")
-        with Population.create(folder) as population:
-            _found(population, prepared)
+        _lay_down(draft, prepared)
+        draft.rename(folder)
+        sync_folder(folder.parent)
     except (OSError, PopulationError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise InputError(f"cannot start a run in {folder}: {error}") from error
+        shutil.rmtree(draft, ignore_errors=True)
+        raise InputError(f"cannot start a run in {folder}: {_reason(error)}") from error
+
+
+def _reason(error: OSError | PopulationError) -> str:
+    """Say what went wrong without the name of the folder that nobody gets to see."""
+    return error.strerror or str(error) if isinstance(error, OSError) else error.message
+
+
+def _lay_down(folder: Path, prepared: Prepared) -> None:
+    """Write the settings, the seed and its population into a new folder."""
+    folder.mkdir(parents=True)
+    (folder / settings_module.FILE).write_text(settings_module.dump(prepared.settings), encoding="utf-8")
+    (folder / "seed.py").write_text(prepared.seed, encoding="utf-8")
+    if prepared.directions:
+        (folder / "program.md").write_text(prepared.directions, encoding="utf-8")
+    with Population.create(folder) as population:
+        _found(population, prepared)
 
 
 def refuse_existing(folder: Path) -> None:
@@ -250,10 +261,7 @@ async def _chat(
     if choice.local:
         log = folder / "logs" / "llm.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            server = await LocalServer.start(settings.llm_threads, settings.llm_nice, log)
-        except LocalModelError as error:
-            raise EngineFault(str(error)) from error
+        server = await _started(settings, log)
         await stack.enter_async_context(server)
         await stack.enter_async_context(_kept_alive(server))
         local_base = server.api_base
@@ -281,6 +289,17 @@ async def _chat(
     return chat
 
 
+async def _started(settings: Settings, log: Path) -> LocalServer:
+    """Start the local server; a few times if need be, since somebody may kill it meanwhile."""
+    for tries in range(1, _TRIES + 1):
+        try:
+            return await LocalServer.start(settings.llm_threads, settings.llm_nice, log)
+        except LocalModelError as error:
+            if tries == _TRIES:
+                raise EngineFault(str(error)) from error
+    raise AssertionError
+
+
 @asynccontextmanager
 async def _kept_alive(server: LocalServer) -> AsyncIterator[None]:
     """Restart the local server whenever it has died."""
@@ -289,7 +308,7 @@ async def _kept_alive(server: LocalServer) -> AsyncIterator[None]:
         while True:
             await asyncio.sleep(_WATCH)
             if not server.alive():
-                with contextlib.suppress(LocalModelError):  # then once more in a moment
+                with contextlib.suppress(LocalModelError, OSError):  # then once more in a moment
                     await server.restart()
 
     task = asyncio.create_task(watch())

@@ -238,6 +238,33 @@ def test_a_smoke_burst_says_nothing_of_what_runs_and_tells_what_does_not(a_varia
     assert all(job.smoke for job in executor.jobs)
 
 
+def test_a_smoke_burst_that_was_killed_is_run_once_more(a_variant: Variants) -> None:
+    executor = Scripted([result(failure=KILLED), result(9.0)])
+    assert asyncio.run(meter(executor).smoke(a_variant("v1", "v0"), SOURCE)) is None
+
+
+def test_a_burst_that_runs_alone_waits_for_all_slots_and_keeps_them(a_variant: Variants) -> None:
+    async def run() -> list[str]:
+        executor = Scripted([result(float(n)) for n in range(4)], slots=2, closed=True)
+        metering = meter(executor)
+        variant = a_variant("v1", "v0")
+
+        def burst(number: int, alone: bool) -> asyncio.Task[Measurement]:
+            work = metering.measure(variant, digest(SOURCE), SOURCE, Purpose.REPLICATE, number, alone=alone)
+            return asyncio.create_task(work)
+
+        tasks = [burst(0, False), burst(1, True), burst(2, False), burst(3, False)]
+        await settled()
+        seen = [",".join(job.name[-1] for job in executor.jobs)]
+        executor.closed = False
+        await tasks[1]
+        seen.append(",".join(job.name[-1] for job in executor.jobs))
+        await asyncio.gather(*tasks)
+        return [*seen, ",".join(job.name[-1] for job in executor.jobs)]
+
+    assert asyncio.run(run()) == ["0", "0,1", "0,1,2,3"]
+
+
 def test_no_more_bursts_run_at_once_than_there_are_slots(a_variant: Variants) -> None:
     executor = Scripted([result(float(n)) for n in range(7)], slots=3)
     metering = meter(executor)

@@ -122,6 +122,13 @@ def test_the_first_thing_that_cannot_be_used_is_told(
     assert message in str(told.value)
 
 
+def test_a_server_that_does_not_answer_stops_a_new_run_and_not_one_that_goes_on(given: Given) -> None:
+    asked = given(models=("openai/x",), api_base="http://127.0.0.1:9/v1")
+    with pytest.raises(InputError, match="nobody answers"):
+        prepare(asked, {})
+    assert [model.name for model in prepare(asked, {}, resuming=True).choice.models] == ["openai/x"]
+
+
 def test_a_budget_in_dollars_needs_a_price_for_every_model(given: Given) -> None:
     asked = {"models": ("openrouter/nosuch/x",), "dollars": 1.0}
     keys = {"OPENROUTER_API_KEY": "no-real-key"}

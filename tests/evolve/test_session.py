@@ -102,7 +102,7 @@ def test_a_run_in_its_own_data_is_refused(place: str, ready: Ready, tmp_path: Pa
 
 
 def test_a_folder_that_cannot_be_made_is_told(ready: Ready, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot make the run folder .*: Not a directory"):
+    with pytest.raises(InputError, match=r"cannot start a run in .*: Not a directory"):
         create(tmp_path / "seed.py" / "run", ready())
 
 

@@ -95,7 +95,7 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "a run whose journal is damaged": (("run", "seed.py", "--run", "damaged", *NO_LLM), "resume damaged"),
     "a run folder in a file": (
         ("run", "seed.py", "--run", "seed.py/new", *NO_LLM),
-        "cannot make the run folder",
+        "cannot start a run in",
     ),
     "an unknown setting": (
         ("run", "seed.py", *NEW, "--config", "unknown.toml"),
