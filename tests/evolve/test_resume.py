@@ -113,7 +113,7 @@ def test_a_search_cut_after_any_append_goes_on_to_the_same_end(
         expected = ended(population)
     assert expected["champion"] != "v0"
     lines = (whole / JOURNAL).read_bytes().splitlines(keepends=True)
-    for kept in range(3, len(lines), 7):
+    for kept in range(3, len(lines), 13):
         cut = tmp_path / f"cut-{kept}"
         shutil.copytree(whole, cut)
         (cut / JOURNAL).write_bytes(b"".join(lines[:kept]) + lines[kept][: kept % 50])

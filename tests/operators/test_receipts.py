@@ -4,9 +4,7 @@ import json
 import os
 import resource
 import shutil
-import signal
 import stat
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +19,6 @@ from operators.chat import Ask, Model, Reply, ReplyForm, Silence
 from operators.llm import GUESSED_REPLY, LiteLLM, load
 from operators.transcripts import write_transcript
 from population.ledger import Call
-from tests.operators import killed_chat
 from tests.scripted_llm import Behaviour, Messages, Say, ScriptedLLM
 
 X = Model("openai/x", 1.0, ReplyForm.DIFF, small=False)
@@ -510,34 +507,3 @@ def test_file_and_folder_are_synced_around_the_rename(tmp_path: Path) -> None:
         sys.setprofile(None)
     assert made == ["folder", "file", "rename", "folder"]
     assert seen == ["file", "rename", "folder"]
-
-
-# killed for real
-
-
-@pytest.mark.parametrize(
-    ("point", "requests"), [("stub", 1), ("request", 2), ("receipt", 1), ("recorded", 1)]
-)
-def test_a_kill_at_any_point_pays_for_a_reply_once_and_records_no_less(
-    tmp_path: Path, point: str, requests: int
-) -> None:
-    victim: list[subprocess.Popen[bytes]] = []
-
-    def answer(_: Messages) -> str:
-        if point == "request" and victim[0].poll() is None:
-            victim[0].kill()
-        return "an answer"
-
-    ledger = tmp_path / "ledger"
-    with running(tmp_path, answer) as r:
-        command = [sys.executable, killed_chat.__file__, r.folder, ledger, r.server.api_base, point]
-        root = Path(__file__).parents[2]
-        victim.append(subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(root)}))
-        assert victim[0].wait() == -signal.SIGKILL
-        if ledger.exists():
-            r.calls += [Call(**json.loads(line)) for line in ledger.read_text().splitlines()]
-        replies = [r.tell(r.chat(), killed_chat.ASK) for _ in range(2)]
-        assert len(r.server.requests) == requests
-    assert replies == [Reply("an answer", "openai/x")] * 2
-    assert [call.transcript for call in r.calls] == [FIRST]
-    assert r.dollars >= requests * 100 * 10.0 / 1e6
