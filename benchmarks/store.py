@@ -29,8 +29,13 @@ from tinydb.middlewares import CachingMiddleware
 from tinydb.storages import JSONStorage
 
 from evolve.breeding import Breeder, Briefing, Choosing
+from operators.chat import Model, ReplyForm
+from operators.crossover import Crossover
+from operators.llm import LiteLLM
+from operators.mutate import Mutate
 from operators.portfolio import Arm, Portfolio
-from operators.syntactic import Recombine, Syntactic
+from operators.proposal import Operator
+from operators.syntactic import Syntactic
 from population.islands import Islands
 from population.ledger import Call, Event
 from population.records import Record
@@ -104,7 +109,13 @@ def inserts(populations: Sequence[Population], sizes: Sequence[int]) -> list[lis
 
 def choices(population: Population) -> tuple[list[float], list[float]]:
     """Return the milliseconds of parent selection with all that a birth needs, and of the duplicate check."""
-    operators = {Arm(Syntactic.name): Syntactic(), Arm(Recombine.name): Recombine()}
+    model = Model("openai/a-model", 1.0, ReplyForm.DIFF, small=False)
+    chat = LiteLLM((model,), transcripts=population.folder, record=lambda _: None)  # nobody is asked
+    operators: dict[Arm, Operator] = {
+        Arm(Syntactic.name): Syntactic(),
+        Arm(Mutate.name, model.name): Mutate(chat, model),
+        Arm(Crossover.name, model.name): Crossover(chat, model),
+    }
     breeder = Breeder(
         population,
         Islands(2, 20),
@@ -114,7 +125,7 @@ def choices(population: Population) -> tuple[list[float], list[float]]:
         Briefing("a task", "val_loss", Direction.MINIMIZE, ""),
     )
     breeder.restore(population.measured, None, [])
-    births = [timed(lambda ticket=ticket: breeder.birth(ticket, asking=False)) for ticket in range(BIRTHS)]  # type: ignore[misc]
+    births = [timed(lambda ticket=ticket: breeder.birth(ticket, asking=True)) for ticket in range(BIRTHS)]  # type: ignore[misc]
     rng = np.random.default_rng(1)
     marks = [f"{number:064x}" for number in rng.integers(0, 2 * len(population.variants), BIRTHS)]
     checks = [timed(lambda mark=mark: mark in population.by_fingerprint) for mark in marks]  # type: ignore[misc]

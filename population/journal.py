@@ -185,7 +185,8 @@ class Journal:
             tables, size = self._write_snapshot(target)
             target.replace(self.path)
         except OSError as error:
-            target.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                target.unlink(missing_ok=True)
             raise refused(self.path, "the snapshot was not written", error) from error
         self._open()
         self.tables, self._size = tables, size

@@ -1,6 +1,8 @@
+import contextlib
 import errno
 import json
 import os
+import resource
 import threading
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from population import disk, journal, layout
 from population.database import encode
-from population.errors import AlreadyExists, Corrupt, NotARun, ReadOnly, StoreFailed
+from population.errors import AlreadyExists, Corrupt, NotARun, ReadOnly, StoreFailed, StoreFull
 from population.journal import Journal
 
 
@@ -229,6 +231,48 @@ def test_a_file_that_is_mostly_outdated_gives_way_to_a_snapshot(path, monkeypatc
             writer.append(text([("t", 1, {"text": "x" * 1000, "n": number})]))
     assert path.stat().st_size < 40_000
     assert read(path)[0]["t"][1]["n"] == 99
+
+
+@contextlib.contextmanager
+def room_for(size):
+    """Let no file grow past so many bytes, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [0, 10, 5_000, 50_000])
+def test_a_disk_that_fills_up_in_the_middle_of_a_snapshot_spoils_nothing(path, size):
+    with Journal(path, write=True) as writer:
+        for number in range(100):
+            writer.append(text([("t", number, {"text": "x" * 1000, "n": number})]))
+        before = path.read_bytes()
+        with room_for(size), pytest.raises(StoreFull, match="snapshot"):
+            writer.snapshot()
+        assert path.read_bytes() == before
+        assert [one.name for one in path.parent.iterdir()] == ["journal"]
+        writer.append(text([("t", 0, None)]))
+        writer.snapshot()
+        assert documents(writer) == read(path)[0]
+        assert len(read(path)[0]["t"]) == 99
+
+
+def test_a_snapshot_that_is_due_and_cannot_be_written_waits_and_the_commit_stands(path, monkeypatch):
+    monkeypatch.setattr(journal, "SNAPSHOT_FROM", 20_000)
+    outdated = text([("t", 1, {"text": "x" * 1000})])
+    with Journal(path, write=True) as writer:
+        path.with_name("journal.tmp").mkdir()
+        for _ in range(30):
+            writer.append(outdated)
+        assert path.stat().st_size > 30_000
+        path.with_name("journal.tmp").rmdir()
+        for _ in range(30):
+            writer.append(outdated)
+    assert path.stat().st_size < 40_000
+    assert read(path)[0]["t"][1] == {"text": "x" * 1000}
 
 
 def test_a_reader_keeps_the_file_that_it_opened(path):
