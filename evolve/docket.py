@@ -163,20 +163,6 @@ class Docket:
         """Cross out that a burst runs for a job."""
         self._population.stage(Gone(RUNNING, str(ticket)))
 
-    def recover(self, crashed: bool) -> int:
-        """Take back the bursts that an earlier session left running; return their number.
-
-        Args:
-            crashed: whether it was killed, so that one of them may be the cause.
-        """
-        running = dict(self._population.notes(RUNNING))
-        crashes = dict(self._population.meta(_CRASHES, {}))
-        for digest in running.values():
-            crashes[digest] = crashes.get(digest, 0) + crashed
-        if running:
-            self._population.stage(*(Gone(RUNNING, ticket) for ticket in running), meta={_CRASHES: crashes})
-        return len(running)
-
     def crashes(self, digest: str) -> int:
         """Return the number of crashes that a source was running at."""
         return int(self._population.meta(_CRASHES, {}).get(digest, 0))
@@ -207,6 +193,26 @@ class Docket:
 
     def _others(self) -> list[Measure | Tune]:
         return [job for job in self._jobs() if not isinstance(job, Planned)]
+
+
+def recover(population: Population, crashed: bool) -> int:
+    """Take back the bursts that an earlier session left running; return how many a crash cut short.
+
+    It is staged: to be written before anything else can go wrong, or they count for the next crash again.
+
+    Args:
+        population: open for writing.
+        crashed: whether that session was killed, so that one of them may be the cause.
+    """
+    running = dict(population.notes(RUNNING))
+    population.stage(*(Gone(RUNNING, ticket) for ticket in running))
+    if not (crashed and running):
+        return 0
+    crashes = dict(population.meta(_CRASHES, {}))
+    for digest in running.values():
+        crashes[digest] = crashes.get(digest, 0) + 1
+    population.stage(meta={_CRASHES: crashes})
+    return len(running)
 
 
 def wish_of(value: Any) -> Next:

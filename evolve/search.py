@@ -57,7 +57,6 @@ class Search:
         brake: stops the search when pulled.
         room: waits while the disk is full.
         notify: sees every event once it is on the disk.
-        crashed: whether the session before this one was killed.
         clock: unix time.
         monotonic: seconds, for the time used.
     """
@@ -72,7 +71,6 @@ class Search:
         brake: Brake,
         room: Room,
         notify: Callable[[Event], None],
-        crashed: bool = False,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -83,7 +81,6 @@ class Search:
         self._brake = brake
         self._room = room
         self._notify = notify
-        self._crashed = crashed
         self._clock = clock
         self._monotonic = monotonic
         self._started = monotonic()
@@ -149,10 +146,6 @@ class Search:
         entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
         self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
         self._counts.replicates += self._race.pending
-        running = docket.recover(self._crashed)
-        if self._crashed and running:
-            text = f"bursts that ran when the last session was killed, and are run again: {running}"
-            self._folding.event("recovered", text, {"bursts": running})
         self._planner.restore(int(state.get("ticket", 0)))
         self._wish_for_the_rest()
 
