@@ -166,9 +166,13 @@ class Performer:
         self._docket.ran(ticket)
         if broken is not None:
             return broken
-        return await self._meter.measure(
+        measured = await self._meter.measure(
             variant, variant.digest, source, Purpose.FIRST, begun=begun, alone=alone
         )
+        if self._policy.ordered:  # its turn may come much later, and a crash until then is not its doing
+            self._docket.ran(ticket)
+            await self._flushed()
+        return measured
 
     async def _measure(self, job: Measure) -> Outcome:
         """Measure a known variant under the seed that the wish names."""
