@@ -134,6 +134,7 @@ class Search:
             alarm.cancel()
             await self._abandon()
             with contextlib.suppress(PopulationError):  # what is raised beside it says why
+                self._stage_state()
                 self._population.flush()
                 self._tell()
 
@@ -182,6 +183,11 @@ class Search:
 
     async def _durable(self) -> None:
         """Have everything recorded so far on the disk, and tell of it."""
+        self._stage_state()
+        await self._flushed()
+
+    def _stage_state(self) -> None:
+        """Record how far the search has come, to go with the outcomes that brought it there."""
         state = {
             "ticket": self._planner.ticket,
             "refused_in_a_row": self._folding.refused_in_a_row,
@@ -189,7 +195,6 @@ class Search:
             "race": self._race.state(),
         }
         self._population.stage(meta={"clock": round(self._elapsed(), 1), "search": state})
-        await self._flushed()
 
     async def _flushed(self) -> None:
         """Have what is staged on the disk, and tell of it."""

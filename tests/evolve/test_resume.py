@@ -16,7 +16,7 @@ from tinydb import Query
 
 from benchmarks.landscape import NoisyExecutor, Proposer, search, wired
 from evolve.bursts.executor import Job, Result, Watch
-from evolve.docket import PATIENCE
+from evolve.docket import PATIENCE, RUNNING
 from operators.proposal import Context, Proposal, Refusal
 from population.genome import values_of
 from population.store import JOURNAL, Population
@@ -163,6 +163,45 @@ def test_a_session_that_ended_by_itself_was_no_crash(tmp_path: Path) -> None:
     for _ in range(PATIENCE + 1):
         with pytest.raises(Crash):
             resumed(folder, 30, proposer=PLANTED, executor=Deadly(slots=2))
+
+
+@dataclass(frozen=True)
+class Late(NoisyExecutor):
+    """Ends the burst of one variant long after all others, and notes which were on record as running then."""
+
+    folder: Path = Path()
+    running: list[str] = field(default_factory=list)
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        for _ in range(200 if job.name == "v1-first-0" else 0):
+            await asyncio.sleep(0)
+        if job.name == "v1-first-0":
+            with closing(Population.open(self.folder)) as population:
+                self.running.extend(population.notes(RUNNING).values())
+                assert len(population.variants) > 2
+        return await super().run(job, watch)
+
+
+def test_a_burst_that_has_ended_runs_no_more_while_its_outcome_waits_for_its_turn(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    late = Late(folder=folder, slots=2)
+    one, population = search(folder, PLANTED, late, 20, seed=1)
+    with closing(population):
+        asyncio.run(one.run())
+        assert late.running == [population.variants["v1"].digest]
+
+
+def test_what_is_learnt_from_an_outcome_that_comes_beside_a_fault_is_on_record_with_it(
+    tmp_path: Path,
+) -> None:
+    one, population = search(tmp_path / "run", PLANTED, Deadly(slots=4), 30, seed=1, ordered=False)
+    with closing(population), pytest.raises(Crash):
+        asyncio.run(one.run())
+    with closing(Population.open(tmp_path / "run")) as population:
+        births = [one for one in population.events_of("measured") if one.data["ticket"] is not None]
+        tallies = population.meta("search")["breeder"]["tallies"]
+        learnt = sum(0.98**age for age in range(len(births)))
+        assert sum(successes + losses for _, _, successes, losses in tallies) == pytest.approx(learnt)
 
 
 @dataclass
