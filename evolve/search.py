@@ -151,14 +151,16 @@ class Search:
         self._wish_for_the_rest()
 
     def _wish_for_the_rest(self) -> None:
-        """Wish for what nobody has: first bursts, the seed's replicates, what the race wants."""
+        """Wish for what nobody has: first bursts, and the seed's replicates.
+
+        What the race wants stands on the docket, or follows from the next outcome, as it would have.
+        """
         known, awaited = self._population, self._docket.awaited()
         for name in known.variants:
             unmeasured = known.fitness(name) is None and (name == SEED or not known.scores(name))
             if unmeasured and name not in awaited:
                 self._docket.wish(Next(Wish.MEASURE, name))
-        founded = self._folding.found() if known.fitness(SEED) is not None else []
-        for wanted in founded + self._folding.race():
+        for wanted in self._folding.found() if known.fitness(SEED) is not None else []:
             self._docket.wish(wanted)
 
     def _set_alarm(self) -> asyncio.Handle:
