@@ -236,6 +236,32 @@ def test_a_proposal_that_was_paid_for_is_not_asked_for_again(tmp_path: Path) -> 
     assert {event[0] for event in found["told"]} > {"measured", "champion"}
 
 
+def dueling(folder: Path, lines: list[bytes]) -> str:
+    """Cut a journal where a contender is being measured; return who that is."""
+    for kept in range(3, len(lines)):
+        (folder / JOURNAL).write_bytes(b"".join(lines[:kept]))
+        with closing(Population.open(folder)) as population:
+            duel = population.meta("search", {"race": {"duel": None}})["race"]["duel"]
+            jobs = population.notes("notes.jobs").values()
+            if duel and duel["contender"] in [one.get("job", {}).get("variant") for one in jobs]:
+                return str(duel["contender"])
+    raise AssertionError("nobody was measured against the champion")
+
+
+def test_a_search_goes_on_when_the_source_of_a_contender_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    one, population = search(folder, PLANTED, NoisyExecutor(), 60, seed=1)
+    with closing(population):
+        asyncio.run(one.run())
+    contender = dueling(folder, (folder / JOURNAL).read_bytes().splitlines(keepends=True))
+    with closing(Population.open(folder)) as population:
+        digest = population.variants[contender].digest
+    (folder / "variants" / digest[:2] / f"{digest}.py").unlink()
+    found = resumed(folder, 60, proposer=PLANTED, executor=NoisyExecutor())
+    assert any(kind == "left" and text.startswith(f"{contender} ") for kind, text in found["told"])
+    assert found["champion"] not in ("v0", contender)
+
+
 def test_a_search_goes_on_without_what_a_repair_took_out(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     one, population = search(folder, PLANTED, NoisyExecutor(), 30, seed=1)
