@@ -159,7 +159,7 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
         try:
             search = await _wired(folder, prepared, population, brake, display, stack)
             reason = await _supervised(search, brake, prepared, display, folder)
-        except EvolveError as error:
+        except (EvolveError, PopulationError) as error:
             with contextlib.suppress(PopulationError):  # then the disk takes nothing more
                 tell("stopped", str(error).partition("\n")[0], stopped=str(error))
             raise
