@@ -135,6 +135,7 @@ class Search:
             await self._abandon()
             with contextlib.suppress(PopulationError):  # what is raised beside it says why
                 self._stage_state()
+                self._stage_clock()
                 self._population.flush()
                 self._tell()
 
@@ -196,10 +197,15 @@ class Search:
             "breeder": self._breeder.state(),
             "race": self._race.state(),
         }
-        self._population.stage(meta={"clock": round(self._elapsed(), 1), "search": state})
+        self._population.stage(meta={"search": state})
+
+    def _stage_clock(self) -> None:
+        """Record the time used; a turn may take long, and be cut short."""
+        self._population.stage(meta={"clock": round(self._elapsed(), 1)})
 
     async def _flushed(self) -> None:
         """Have what is staged on the disk, and tell of it."""
+        self._stage_clock()
         await self._room.until(self._population.flush)
         self._tell()
 

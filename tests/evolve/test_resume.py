@@ -101,6 +101,36 @@ def test_a_search_killed_in_any_burst_of_a_tuning_goes_on_to_the_same_end(tmp_pa
         assert resumed(cut, 70, executor=Copying(slots=2), **given) == expected
 
 
+@dataclass(frozen=True)
+class Slow(NoisyExecutor):
+    """Takes its time, most of all for one variant; notes the time on record when that begins and ends."""
+
+    folder: Path = Path()
+    clocks: list[float] = field(default_factory=list)
+
+    def look(self) -> None:
+        with closing(Population.open(self.folder)) as population:
+            self.clocks.append(population.meta("clock"))
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        if job.name != "v1-first-0":
+            await asyncio.sleep(0.05)
+            return await super().run(job, watch)
+        self.look()
+        await asyncio.sleep(0.5)
+        self.look()
+        return await super().run(job, watch)
+
+
+def test_the_time_used_is_on_record_also_while_one_outcome_is_long_in_coming(tmp_path: Path) -> None:
+    slow = Slow(folder=tmp_path / "run", slots=2)
+    one, population = search(tmp_path / "run", PLANTED, slow, 25, seed=1, ahead=8)
+    with closing(population):
+        asyncio.run(one.run())
+    begun, ended = slow.clocks
+    assert ended - begun >= 0.1
+
+
 @pytest.mark.parametrize(("deviation", "shared"), [(1.0, 0.0), (0.2, 0.5)])
 def test_a_search_cut_after_any_append_goes_on_to_the_same_end(
     tmp_path: Path, deviation: float, shared: float
