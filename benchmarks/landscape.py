@@ -19,6 +19,7 @@ from evolve import admission
 from evolve.breeding import Breeder, Briefing, Choosing
 from evolve.budget import Limits
 from evolve.bursts.executor import Job, Result, Watch
+from evolve.docket import recover
 from evolve.measuring import Brake, Meter
 from evolve.policy import Policy
 from evolve.race import SEED
@@ -138,6 +139,8 @@ def wired(
         Choosing(defaults.tournament, defaults.pressure, seed),
         Briefing("a landscape", "score", Direction.MINIMIZE, ""),
     )
+    recover(population, crashed)
+    population.flush()
     fields: dict[str, object] = {
         "direction": Direction.MINIMIZE,
         "limits": Limits(evaluations=evaluations),
@@ -155,4 +158,4 @@ def wired(
     room = Room(folder, lambda: brake.on, lambda _: None)
     meter = Meter(executor, brake, Seeds(seed), room)
     studies = Studies(folder / "studies", Direction.MINIMIZE)
-    return Search(policy, population, breeder, meter, studies, brake, room, lambda _: None, crashed)
+    return Search(policy, population, breeder, meter, studies, brake, room, lambda _: None)

@@ -114,13 +114,13 @@ class Breeder:
         return {"births": self._births, "tallies": tallies}
 
     def note(self, variant: Variant) -> None:
-        """Let a variant be a parent from now on, if it has a score; and be an attempt around its parents.
+        """Let a variant be an attempt around its parents; and a parent, if it has a score and a source.
 
         To be called again whenever its fitness may have changed.
         """
         self._note_attempt(variant)
         fitness = self._population.fitness(variant.id)
-        if fitness is not None:
+        if fitness is not None and self._population.has_source(variant.digest):
             self._members.add(variant, self._key(fitness))
 
     def _note_attempt(self, variant: Variant) -> None:

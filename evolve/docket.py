@@ -29,6 +29,7 @@ PATIENCE = 3
 """Crashes that a source may be running at before it is taken for their cause; the last of them alone."""
 
 _CRASHES = "crashes"
+_Queued = tuple[Wish, int, Next]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +52,35 @@ class Docket:
     def __init__(self, population: Population) -> None:
         self._population = population
         self._next = 1 + max(map(int, population.notes(WISHES)), default=-1)
-        self._wishes = [_queued(int(key), wish_of(value)) for key, value in population.notes(WISHES).items()]
-        heapq.heapify(self._wishes)
+        self._wishes: list[_Queued] = []
+        self._repairs: list[_Queued] = []  # apart: there may be many while no model may be asked
+        for key, value in population.notes(WISHES).items():
+            self._queue(int(key), wish_of(value))
 
     # Wishes
 
-    @property
-    def wishes(self) -> list[Next]:
-        """What is wished for."""
-        return [one for _, _, one in self._wishes]
+    def wished(self, *wishes: Wish) -> list[Next]:
+        """Return what is wished for, of some kinds other than repairs."""
+        return [one for wish, _, one in self._wishes if wish in wishes]
 
     def wish(self, wanted: Next) -> None:
         """Queue a wish: the most urgent first, equals in the order of their coming."""
         number, self._next = self._next, self._next + 1
-        heapq.heappush(self._wishes, _queued(number, wanted))
+        self._queue(number, wanted)
         self._population.stage(Note(WISHES, str(number), {**asdict(wanted), "wish": wanted.wish.value}))
 
     def take(self, may_ask: bool) -> Next | None:
         """Take the most urgent wish that can be had now; a repair waits until a model may be asked."""
-        late: list[tuple[Wish, int, Next]] = []
-        while self._wishes and self._wishes[0][0] is Wish.REPAIR and not may_ask:
-            late.append(heapq.heappop(self._wishes))
-        found = heapq.heappop(self._wishes) if self._wishes else None
-        for one in late:
-            heapq.heappush(self._wishes, one)
-        if found is None:
+        queues = [queue for queue in (self._wishes, self._repairs if may_ask else []) if queue]
+        if not queues:
             return None
-        self._population.stage(Gone(WISHES, str(found[1])))
-        return found[2]
+        _, number, found = heapq.heappop(min(queues, key=lambda queue: queue[0][:2]))
+        self._population.stage(Gone(WISHES, str(number)))
+        return found
+
+    def _queue(self, number: int, wanted: Next) -> None:
+        queue = self._repairs if wanted.wish is Wish.REPAIR else self._wishes
+        heapq.heappush(queue, (wanted.wish, number, wanted))
 
     # Jobs
 
@@ -163,20 +165,6 @@ class Docket:
         """Cross out that a burst runs for a job."""
         self._population.stage(Gone(RUNNING, str(ticket)))
 
-    def recover(self, crashed: bool) -> int:
-        """Take back the bursts that an earlier session left running; return their number.
-
-        Args:
-            crashed: whether it was killed, so that one of them may be the cause.
-        """
-        running = dict(self._population.notes(RUNNING))
-        crashes = dict(self._population.meta(_CRASHES, {}))
-        for digest in running.values():
-            crashes[digest] = crashes.get(digest, 0) + crashed
-        if running:
-            self._population.stage(*(Gone(RUNNING, ticket) for ticket in running), meta={_CRASHES: crashes})
-        return len(running)
-
     def crashes(self, digest: str) -> int:
         """Return the number of crashes that a source was running at."""
         return int(self._population.meta(_CRASHES, {}).get(digest, 0))
@@ -185,7 +173,7 @@ class Docket:
 
     def held(self) -> set[str]:
         """Return the variants that are being tuned, or wait for it."""
-        names = {one.variant for one in self.wishes if one.wish in (Wish.TUNE, Wish.CONFIRM)}
+        names = {one.variant for one in self.wished(Wish.TUNE, Wish.CONFIRM)}
         for job in self._others():
             if isinstance(job, Tune) or job.purpose is Purpose.CONFIRM:
                 names.add(job.variant)
@@ -193,13 +181,13 @@ class Docket:
 
     def asked(self) -> set[tuple[str, int]]:
         """Return the replicates that are wished for or under way, by variant and number of the seed."""
-        wished = {(one.variant, one.number) for one in self.wishes if one.wish is Wish.REPLICATE}
+        wished = {(one.variant, one.number) for one in self.wished(Wish.REPLICATE)}
         jobs = (job for job in self._others() if isinstance(job, Measure))
         return wished | {(job.variant, job.number) for job in jobs if job.purpose is Purpose.REPLICATE}
 
     def awaited(self) -> set[str]:
         """Return the variants whose first burst is wished for or under way."""
-        wished = {one.variant for one in self.wishes if one.wish is Wish.MEASURE}
+        wished = {one.variant for one in self.wished(Wish.MEASURE)}
         jobs = (job for job in self._others() if isinstance(job, Measure))
         begun = {job.variant for job in jobs if job.purpose is Purpose.FIRST}
         born = (value.get("variant") for value in self._population.notes(PROGRESS).values())
@@ -207,6 +195,26 @@ class Docket:
 
     def _others(self) -> list[Measure | Tune]:
         return [job for job in self._jobs() if not isinstance(job, Planned)]
+
+
+def recover(population: Population, crashed: bool) -> int:
+    """Take back the bursts that an earlier session left running; return how many a crash cut short.
+
+    It is staged: to be written before anything else can go wrong, or they count for the next crash again.
+
+    Args:
+        population: open for writing.
+        crashed: whether that session was killed, so that one of them may be the cause.
+    """
+    running = dict(population.notes(RUNNING))
+    population.stage(*(Gone(RUNNING, ticket) for ticket in running))
+    if not (crashed and running):
+        return 0
+    crashes = dict(population.meta(_CRASHES, {}))
+    for digest in running.values():
+        crashes[digest] = crashes.get(digest, 0) + 1
+    population.stage(meta={_CRASHES: crashes})
+    return len(running)
 
 
 def wish_of(value: Any) -> Next:
@@ -236,10 +244,6 @@ def proposal_of(progress: Mapping[str, Any]) -> Proposal | Refusal | None:
 def trials_of(progress: Mapping[str, Any]) -> tuple[Measurement, ...]:
     """Return the trials of a tuning so far, in order."""
     return msgspec.convert(json.loads(progress.get("trials", "[]")), tuple[Measurement, ...])
-
-
-def _queued(number: int, wanted: Next) -> tuple[Wish, int, Next]:
-    return wanted.wish, number, wanted
 
 
 def _written(job: Job) -> dict[str, Any]:

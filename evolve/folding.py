@@ -185,7 +185,7 @@ class Folding:
             told = "its own numbers stay: the best trial did not hold another seed"
             return self._settled(variant, {}, told)
         adopted = replace(variant, digest=tried.digest, tuned=dict(tried.values))
-        changes = self._changes(variant, adopted)
+        changes = {name: value for name, value in tried.values.items() if value != own.values.get(name)}
         self._population.stage(adopted)
         self._breeder.note(adopted)
         told = ", ".join(f"{name} = {value}" for name, value in changes.items())
@@ -198,11 +198,6 @@ class Folding:
         self.event(TUNED, f"{variant.id} after {trials} trials: {told}", data)
         self._race.offer(variant.id)
         return []
-
-    def _changes(self, variant: Variant, adopted: Variant) -> dict[str, Value]:
-        """Return the values that tuning changed."""
-        before = genome.values_of(self._population.source(variant.digest))
-        return {name: value for name, value in adopted.tuned.items() if value != before[name]}
 
     def _after_failure(self, variant: Variant, measurement: Measurement) -> list[Next]:
         """Stop if it is the seed that fails; else let a model repair the child, once."""

@@ -153,10 +153,9 @@ class Performer:
 
     async def _first(self, ticket: int, variant: Variant) -> Measurement:
         """Measure a new variant: look at it, one step to see that it runs, then its burst."""
-        try:
-            source = self._population.source(variant.digest)
-        except Corrupt as error:  # of an earlier session; it costs this variant, and nothing else
-            return _unrun(variant, Failure(FailureKind.KILLED, str(error)))
+        source = self._kept(variant.digest)
+        if isinstance(source, Failure):
+            return _unrun(variant, source)
         failure = admission.examine(source, self._policy.entry) or self._suspicion(variant, variant.digest)
         if failure is not None:
             return _unrun(variant, failure)
@@ -166,9 +165,13 @@ class Performer:
         self._docket.ran(ticket)
         if broken is not None:
             return broken
-        return await self._meter.measure(
+        measured = await self._meter.measure(
             variant, variant.digest, source, Purpose.FIRST, begun=begun, alone=alone
         )
+        if self._policy.ordered:  # its turn may come much later, and a crash until then is not its doing
+            self._docket.ran(ticket)
+            await self._flushed()
+        return measured
 
     async def _measure(self, job: Measure) -> Outcome:
         """Measure a known variant under the seed that the wish names."""
@@ -176,7 +179,10 @@ class Performer:
         if job.purpose is Purpose.FIRST:
             return Measured(variant, await self._first(job.ticket, variant), job)
         digest = job.digest or variant.digest
-        source = self._population.source(digest)
+        source = self._kept(digest)
+        if isinstance(source, Failure):
+            unrun = _unrun(variant, source, self._meter.seeds(job.number), job.purpose)
+            return Measured(variant, replace(unrun, digest=digest), job)
         begun = self._begun(job.ticket, digest)
         result = await self._meter.measure(variant, digest, source, job.purpose, job.number, begun)
         return Measured(variant, result, job)
@@ -184,7 +190,9 @@ class Performer:
     async def _tune(self, job: Tune) -> Outcome:
         """Let Optuna try values, one burst after the other; each is on record before the next begins."""
         variant = self._population.variants[job.variant]
-        source = self._population.source(variant.digest)
+        source = self._kept(variant.digest)
+        if isinstance(source, Failure):
+            return Tuned(variant, self._docket.trials(job.ticket), job)
         measured = next(m for m in self._population.measurements(variant.id) if m.digest == variant.digest)
         done = list(self._docket.trials(job.ticket))
         study = await self._room.until(
@@ -221,6 +229,13 @@ class Performer:
             await self._room.until(functools.partial(study.tell, trial, result))
         whole = len(done) == job.trials or (done and not self._policy.ordered)
         return Tuned(variant, tuple(done), job) if whole else Dropped(job)
+
+    def _kept(self, digest: str) -> str | Failure:
+        """Return a source; where an earlier session's is gone, that costs its variant, and nothing else."""
+        try:
+            return self._population.source(digest)
+        except Corrupt as error:
+            return Failure(FailureKind.KILLED, str(error))
 
     def _begun(self, ticket: int, digest: str) -> Begun:
         """Return what writes down that a burst of this source begins."""

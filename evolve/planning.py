@@ -106,7 +106,7 @@ class Planner:
     def _tuned_parents(self, name: str, under_way: Iterable[Job]) -> tuple[str, ...]:
         """Return the parents of a variant that no tuning is under way for: what these have learnt stands."""
         tuning_now = {job.variant for job in under_way if isinstance(job, Tune)}
-        waiting = {one.variant for one in self._docket.wishes if one.wish is Wish.TUNE}
+        waiting = {one.variant for one in self._docket.wished(Wish.TUNE)}
         parents = self._population.variants[name].parents
         return tuple(parent for parent in parents if parent not in tuning_now | waiting)
 

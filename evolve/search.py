@@ -57,7 +57,6 @@ class Search:
         brake: stops the search when pulled.
         room: waits while the disk is full.
         notify: sees every event once it is on the disk.
-        crashed: whether the session before this one was killed.
         clock: unix time.
         monotonic: seconds, for the time used.
     """
@@ -72,7 +71,6 @@ class Search:
         brake: Brake,
         room: Room,
         notify: Callable[[Event], None],
-        crashed: bool = False,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -83,7 +81,6 @@ class Search:
         self._brake = brake
         self._room = room
         self._notify = notify
-        self._crashed = crashed
         self._clock = clock
         self._monotonic = monotonic
         self._started = monotonic()
@@ -137,6 +134,8 @@ class Search:
             alarm.cancel()
             await self._abandon()
             with contextlib.suppress(PopulationError):  # what is raised beside it says why
+                self._stage_state()
+                self._stage_clock()
                 self._population.flush()
                 self._tell()
 
@@ -149,22 +148,20 @@ class Search:
         entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
         self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
         self._counts.replicates += self._race.pending
-        running = docket.recover(self._crashed)
-        if self._crashed and running:
-            text = f"bursts that ran when the last session was killed, and are run again: {running}"
-            self._folding.event("recovered", text, {"bursts": running})
         self._planner.restore(int(state.get("ticket", 0)))
         self._wish_for_the_rest()
 
     def _wish_for_the_rest(self) -> None:
-        """Wish for what nobody has: first bursts, the seed's replicates, what the race wants."""
+        """Wish for what nobody has: first bursts, and the seed's replicates.
+
+        What the race wants stands on the docket, or follows from the next outcome, as it would have.
+        """
         known, awaited = self._population, self._docket.awaited()
         for name in known.variants:
             unmeasured = known.fitness(name) is None and (name == SEED or not known.scores(name))
             if unmeasured and name not in awaited:
                 self._docket.wish(Next(Wish.MEASURE, name))
-        founded = self._folding.found() if known.fitness(SEED) is not None else []
-        for wanted in founded + self._folding.race():
+        for wanted in self._folding.found() if known.fitness(SEED) is not None else []:
             self._docket.wish(wanted)
 
     def _set_alarm(self) -> asyncio.Handle:
@@ -189,17 +186,26 @@ class Search:
 
     async def _durable(self) -> None:
         """Have everything recorded so far on the disk, and tell of it."""
+        self._stage_state()
+        await self._flushed()
+
+    def _stage_state(self) -> None:
+        """Record how far the search has come, to go with the outcomes that brought it there."""
         state = {
             "ticket": self._planner.ticket,
             "refused_in_a_row": self._folding.refused_in_a_row,
             "breeder": self._breeder.state(),
             "race": self._race.state(),
         }
-        self._population.stage(meta={"clock": round(self._elapsed(), 1), "search": state})
-        await self._flushed()
+        self._population.stage(meta={"search": state})
+
+    def _stage_clock(self) -> None:
+        """Record the time used; a turn may take long, and be cut short."""
+        self._population.stage(meta={"clock": round(self._elapsed(), 1)})
 
     async def _flushed(self) -> None:
         """Have what is staged on the disk, and tell of it."""
+        self._stage_clock()
         await self._room.until(self._population.flush)
         self._tell()
 

@@ -20,6 +20,7 @@ from evolve.budget import Limits
 from evolve.bursts import process, scratch
 from evolve.bursts.executor import LocalExecutor, Plan
 from evolve.bursts.sandbox import Level
+from evolve.docket import recover
 from evolve.errors import EngineFault, EvolveError, InputError
 from evolve.interrupts import INTERRUPTED, supervised
 from evolve.measuring import Brake, Meter
@@ -160,14 +161,16 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
             population.commit(event, meta=meta)
             display.event(event)
 
-        crashed = population.meta("stopped", "") is None
+        again = recover(population, crashed=population.meta("stopped", "") is None)
         tell("started", _greeting(prepared), stopped=None, budgets=_budgets(prepared.settings))
         if population.torn:
             tell("torn", population.torn)
+        if again:
+            tell("recovered", f"bursts that ran when the last session was killed, and are run again: {again}")
         try:
-            search = await _wired(folder, prepared, population, brake, display, crashed, stack)
+            search = await _wired(folder, prepared, population, brake, display, stack)
             reason = await _supervised(search, brake, prepared, display, folder)
-        except EvolveError as error:
+        except (EvolveError, PopulationError) as error:
             with contextlib.suppress(PopulationError):  # then the disk takes nothing more
                 tell("stopped", str(error).partition("\n")[0], stopped=str(error))
             raise
@@ -201,7 +204,6 @@ async def _wired(
     population: Population,
     brake: Brake,
     display: Display,
-    crashed: bool,
     stack: AsyncExitStack,
 ) -> Search:
     """Put a search together; what it opens is closed by ``stack``."""
@@ -221,7 +223,7 @@ async def _wired(
     )
     meter = Meter(executor, brake, Seeds(_number(settings.seed)), room)
     studies = Studies(folder / "studies", task.direction)
-    return Search(_policy(prepared), population, breeder, meter, studies, brake, room, display.event, crashed)
+    return Search(_policy(prepared), population, breeder, meter, studies, brake, room, display.event)
 
 
 def plan(folder: Path, prepared: Prepared) -> Plan:

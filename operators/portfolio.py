@@ -37,7 +37,7 @@ Tallies = Mapping[Arm, Tally]
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """Chooses arms. Holds no outcome: those are ``Tallies``, rebuilt from the records of the run.
+    """Chooses arms. Holds no outcome: those are ``Tallies``, which the run keeps on record.
 
     Args:
         weights: prior weight of each arm, relative to the heaviest.
@@ -93,13 +93,6 @@ class Portfolio:
         old = faded.get(arm, Tally())
         faded[arm] = Tally(old.successes + success, old.losses + (not success))
         return faded
-
-    def replayed(self, records: Iterable[tuple[Arm, bool]]) -> Tallies:
-        """Return the tallies after these outcomes, oldest first."""
-        tallies: Tallies = {}
-        for arm, success in records:
-            tallies = self.updated(tallies, arm, success)
-        return tallies
 
 
 def arms_of(

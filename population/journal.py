@@ -124,7 +124,7 @@ class Journal:
         self.tables, self.torn, self._size = found.tables, found.torn, found.length
         self._live = sum(length(place) for rows in self.tables.values() for place in rows.values())
         self._sound = os.fstat(self._file).st_size == self._size
-        self._named = True
+        self._named = False  # whoever wrote it before may have been killed after a snapshot
         self._next_snapshot = SNAPSHOT_FROM
         if write:
             self._temporary().unlink(missing_ok=True)

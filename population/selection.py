@@ -30,11 +30,6 @@ def rank_key(fitness: Fitness | None, direction: Direction) -> float:
     return direction.key(fitness.mean)
 
 
-def ranked(ids: Iterable[str], key: Callable[[str], float], limit: int | None = None) -> list[str]:
-    """Return the ids, best (smallest key) first, equals in the order given; at most ``limit``."""
-    return sorted(ids, key=key) if limit is None else heapq.nsmallest(limit, ids, key=key)
-
-
 def tournament(
     ids: Sequence[str], key: Callable[[str], float], size: int, pressure: float, rng: Generator
 ) -> str:

@@ -75,7 +75,7 @@ def _line(finding: Finding, repair: str) -> Text:
     text.append(f"{finding.kind:<12}")
     text.append(one_line(f"{finding.where}: {finding.what}"))
     if finding.repair:
-        text.append(f" → {repair}", style="dim")
+        text.append(f" → {one_line(repair)}", style="dim")
     elif finding.level is Level.ERROR:
         text.append(" → cannot be repaired", style="dim")
     return text

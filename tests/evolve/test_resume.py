@@ -16,7 +16,7 @@ from tinydb import Query
 
 from benchmarks.landscape import NoisyExecutor, Proposer, search, wired
 from evolve.bursts.executor import Job, Result, Watch
-from evolve.docket import PATIENCE
+from evolve.docket import PATIENCE, RUNNING
 from operators.proposal import Context, Proposal, Refusal
 from population.genome import values_of
 from population.store import JOURNAL, Population
@@ -101,6 +101,36 @@ def test_a_search_killed_in_any_burst_of_a_tuning_goes_on_to_the_same_end(tmp_pa
         assert resumed(cut, 70, executor=Copying(slots=2), **given) == expected
 
 
+@dataclass(frozen=True)
+class Slow(NoisyExecutor):
+    """Takes its time, most of all for one variant; notes the time on record when that begins and ends."""
+
+    folder: Path = Path()
+    clocks: list[float] = field(default_factory=list)
+
+    def look(self) -> None:
+        with closing(Population.open(self.folder)) as population:
+            self.clocks.append(population.meta("clock"))
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        if job.name != "v1-first-0":
+            await asyncio.sleep(0.05)
+            return await super().run(job, watch)
+        self.look()
+        await asyncio.sleep(0.5)
+        self.look()
+        return await super().run(job, watch)
+
+
+def test_the_time_used_is_on_record_also_while_one_outcome_is_long_in_coming(tmp_path: Path) -> None:
+    slow = Slow(folder=tmp_path / "run", slots=2)
+    one, population = search(tmp_path / "run", PLANTED, slow, 25, seed=1, ahead=8)
+    with closing(population):
+        asyncio.run(one.run())
+    begun, ended = slow.clocks
+    assert ended - begun >= 0.1
+
+
 @pytest.mark.parametrize(("deviation", "shared"), [(1.0, 0.0), (0.2, 0.5)])
 def test_a_search_cut_after_any_append_goes_on_to_the_same_end(
     tmp_path: Path, deviation: float, shared: float
@@ -165,6 +195,45 @@ def test_a_session_that_ended_by_itself_was_no_crash(tmp_path: Path) -> None:
             resumed(folder, 30, proposer=PLANTED, executor=Deadly(slots=2))
 
 
+@dataclass(frozen=True)
+class Late(NoisyExecutor):
+    """Ends the burst of one variant long after all others, and notes which were on record as running then."""
+
+    folder: Path = Path()
+    running: list[str] = field(default_factory=list)
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        for _ in range(200 if job.name == "v1-first-0" else 0):
+            await asyncio.sleep(0)
+        if job.name == "v1-first-0":
+            with closing(Population.open(self.folder)) as population:
+                self.running.extend(population.notes(RUNNING).values())
+                assert len(population.variants) > 2
+        return await super().run(job, watch)
+
+
+def test_a_burst_that_has_ended_runs_no_more_while_its_outcome_waits_for_its_turn(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    late = Late(folder=folder, slots=2)
+    one, population = search(folder, PLANTED, late, 20, seed=1)
+    with closing(population):
+        asyncio.run(one.run())
+        assert late.running == [population.variants["v1"].digest]
+
+
+def test_what_is_learnt_from_an_outcome_that_comes_beside_a_fault_is_on_record_with_it(
+    tmp_path: Path,
+) -> None:
+    one, population = search(tmp_path / "run", PLANTED, Deadly(slots=4), 30, seed=1, ordered=False)
+    with closing(population), pytest.raises(Crash):
+        asyncio.run(one.run())
+    with closing(Population.open(tmp_path / "run")) as population:
+        births = [one for one in population.events_of("measured") if one.data["ticket"] is not None]
+        tallies = population.meta("search")["breeder"]["tallies"]
+        learnt = sum(0.98**age for age in range(len(births)))
+        assert sum(successes + losses for _, _, successes, losses in tallies) == pytest.approx(learnt)
+
+
 @dataclass
 class Paid:
     """Makes children as ``Proposer`` does, as if a model were paid for each."""
@@ -195,6 +264,32 @@ def test_a_proposal_that_was_paid_for_is_not_asked_for_again(tmp_path: Path) -> 
             )
     assert all(paid.asked.count(ticket) == 1 for ticket in answered)
     assert {event[0] for event in found["told"]} > {"measured", "champion"}
+
+
+def dueling(folder: Path, lines: list[bytes]) -> str:
+    """Cut a journal where a contender is being measured; return who that is."""
+    for kept in range(3, len(lines)):
+        (folder / JOURNAL).write_bytes(b"".join(lines[:kept]))
+        with closing(Population.open(folder)) as population:
+            duel = population.meta("search", {"race": {"duel": None}})["race"]["duel"]
+            jobs = population.notes("notes.jobs").values()
+            if duel and duel["contender"] in [one.get("job", {}).get("variant") for one in jobs]:
+                return str(duel["contender"])
+    raise AssertionError("nobody was measured against the champion")
+
+
+def test_a_search_goes_on_when_the_source_of_a_contender_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    one, population = search(folder, PLANTED, NoisyExecutor(), 60, seed=1)
+    with closing(population):
+        asyncio.run(one.run())
+    contender = dueling(folder, (folder / JOURNAL).read_bytes().splitlines(keepends=True))
+    with closing(Population.open(folder)) as population:
+        digest = population.variants[contender].digest
+    (folder / "variants" / digest[:2] / f"{digest}.py").unlink()
+    found = resumed(folder, 60, proposer=PLANTED, executor=NoisyExecutor())
+    assert any(kind == "left" and text.startswith(f"{contender} ") for kind, text in found["told"])
+    assert found["champion"] not in ("v0", contender)
 
 
 def test_a_search_goes_on_without_what_a_repair_took_out(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 from collections.abc import Callable, Iterator
@@ -9,10 +10,15 @@ from typing import Any
 
 import pytest
 
+from evolve.docket import RUNNING, Docket
 from evolve.errors import InputError
 from evolve.preparing import Prepared, prepare
-from evolve.session import create, is_running, settings_of
+from evolve.progress import Snapshot
+from evolve.report.live import Unmanaged
+from evolve.session import create, is_running, run, settings_of
 from evolve.settings import Settings
+from population.ledger import Event
+from population.records import Note
 from population.store import Population
 
 SOURCE = "LR = 0.1  # tune: 0..1\n\n\ndef train(burst):\n    pass\n"
@@ -141,3 +147,33 @@ def test_settings_that_have_gone_are_told(ready: Ready, tmp_path: Path) -> None:
         InputError, match=f"cannot read the settings file {tmp_path / 'run'}{os.sep}evolve.toml"
     ):
         settings_of(tmp_path / "run", {})
+
+
+class Killed(BaseException):
+    """The end of the process, as far as a session can see it."""
+
+
+class Watched(Unmanaged):
+    """A display under which the process is killed as soon as a session has begun."""
+
+    def event(self, event: Event) -> None:
+        raise Killed
+
+    def update(self, snapshot: Snapshot) -> None:
+        pass
+
+
+def test_a_burst_counts_for_one_crash_however_often_the_next_session_is_killed_while_it_starts(
+    ready: Ready, tmp_path: Path
+) -> None:
+    prepared, folder = ready(), tmp_path / "run"
+    create(folder, prepared)
+    digest = "d" * 32
+    with Population.open(folder, write=True) as population:
+        population.commit(Note(RUNNING, "7", digest), meta={"stopped": None})
+    for _ in range(3):
+        with pytest.raises(Killed):
+            asyncio.run(run(folder, prepared, Watched()))
+        with Population.open(folder) as population:
+            assert not population.notes(RUNNING)
+            assert Docket(population).crashes(digest) == 1

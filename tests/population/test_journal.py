@@ -284,6 +284,18 @@ def test_a_reader_keeps_the_file_that_it_opened(path):
     assert documents(reader)["t"][1] == document(1)[0][2]
 
 
+def test_the_next_writer_sees_to_it_that_a_snapshot_keeps_its_name(path, monkeypatch):
+    commit(path, document(1))
+    done = []
+    monkeypatch.setattr(journal, "sync_folder", lambda folder: done.append(("name", folder)))
+    monkeypatch.setattr(os, "fdatasync", lambda file: done.append(("data", file)))
+    with Journal(path, write=True) as writer:
+        for number in (2, 3):
+            writer.append(text(document(number)))
+    assert [what for what, _ in done] == ["name", "data", "data"]
+    assert done[0][1] == path.parent
+
+
 def test_a_snapshot_that_a_crash_cut_short_is_removed_by_the_next_writer(path):
     lengths = commit(path, document(1))
     path.with_name("journal.tmp").write_bytes(path.read_bytes()[: lengths[0] - 5])

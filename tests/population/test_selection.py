@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from population.fitness import Fitness
-from population.selection import diverse, line_distance, lines_of, rank_key, ranked, tournament
+from population.selection import diverse, line_distance, lines_of, rank_key, tournament
 from population.variant import Direction
 
 quickly = settings(max_examples=40, deadline=None)
@@ -29,12 +29,6 @@ def test_a_failure_ranks_below_every_score_in_either_direction(score, direction)
 
 def test_a_mean_that_is_no_number_ranks_as_a_failure():
     assert rank_key(Fitness(math.nan, 0.1, 1), Direction.MAXIMIZE) == math.inf
-
-
-@quickly
-@given(keys, st.none() | st.integers(0, 5))
-def test_the_best_come_first(key, limit):
-    assert ranked(key, key.__getitem__, limit) == sorted(key, key=key.__getitem__)[:limit]
 
 
 @quickly

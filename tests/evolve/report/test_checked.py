@@ -34,6 +34,11 @@ def test_each_finding_is_one_line_however_long() -> None:
     ]
 
 
+def test_what_a_repair_would_do_is_safe_to_print() -> None:
+    odd = Finding(Level.ERROR, "study", "line 2", "studies", "moved to \x1b[31mv3.log")
+    assert shown(examined(Examination((odd,), COUNTS, None), ""))[0].endswith("--repair: moved to v3.log")
+
+
 def test_a_whole_run_is_one_line() -> None:
     assert shown(examined(Examination((), COUNTS, None), "")) == [
         "whole: 12 commits, 4 variants, 1 measurement, 0 LLM calls"
