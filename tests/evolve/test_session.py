@@ -11,8 +11,9 @@ import pytest
 
 from evolve.errors import InputError
 from evolve.preparing import Prepared, prepare
-from evolve.session import create, is_running, settings_of
+from evolve.session import check_data, create, is_running, plan, settings_of
 from evolve.settings import Settings
+from population.errors import StoreFailed
 from population.store import Population
 
 SOURCE = "LR = 0.1  # tune: 0..1\n\n\ndef train(burst):\n    pass\n"
@@ -141,3 +142,21 @@ def test_settings_that_have_gone_are_told(ready: Ready, tmp_path: Path) -> None:
         InputError, match=f"cannot read the settings file {tmp_path / 'run'}{os.sep}evolve.toml"
     ):
         settings_of(tmp_path / "run", {})
+
+
+def test_a_run_without_a_note_of_its_data_is_told_from_one_on_other_data(
+    ready: Ready, tmp_path: Path
+) -> None:
+    create(tmp_path / "run", ready())
+    with Population.open(tmp_path / "run", write=True) as population:
+        population.set_meta(data=None)
+        with pytest.raises(InputError, match=r"has lost what it was founded on.* fsck "):
+            check_data(population, ready(), tmp_path / "run")
+
+
+def test_a_train_split_that_does_not_fit_is_told_by_its_name(ready: Ready, tmp_path: Path) -> None:
+    create(tmp_path / "run", ready())
+    (tmp_path / "run" / "data").mkdir()
+    (tmp_path / "run" / "data" / "train.bin.tmp").mkdir()
+    with pytest.raises(StoreFailed, match=r"train\.bin: not written"):
+        plan(tmp_path / "run", ready())
