@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from evolve import settings
 from evolve.docket import JOBS, PROGRESS, RUNNING, WISHES, Planned, job_of, proposal_of, trials_of, wish_of
 from evolve.errors import InputError
 from evolve.jobs import Measure
@@ -13,6 +14,7 @@ from population import fsck
 from population.errors import NotARun
 from population.fsck import Examination, Repair
 from population.fsck.findings import Conventions, Mention
+from population.fsck.sources import SEED_FILE
 from population.records import META, Note
 
 NEEDED = ("metric", "direction", "data")
@@ -107,4 +109,19 @@ _LOOKS: Mapping[str, Callable[[Note], Mention]] = {
     RUNNING: _running,
     WISHES: _wish,
 }
-CONVENTIONS = Conventions(mention, NEEDED)
+
+
+def _settings(path: Path) -> None:
+    """Read the settings of a run (ValueError if they cannot be used)."""
+    try:
+        settings.load(path, {})
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
+def _seed(path: Path) -> None:
+    """Read the seed variant of a run."""
+    path.read_text(encoding="utf-8-sig")
+
+
+CONVENTIONS = Conventions(mention, NEEDED, {settings.FILE: _settings, SEED_FILE: _seed})

@@ -33,7 +33,7 @@ from evolve.report.status import status_data
 from evolve.report.terminal import Commands, forgiving, invocation, to_json
 from evolve.report.tree import tree as tree_of
 from evolve.report.tree import tree_data
-from evolve.report.untrusted import code
+from evolve.report.untrusted import code, one_line
 from evolve.report.verified import verified, verified_data
 from evolve.settings import FILE, Settings, load
 from operators.prompts import PromptError
@@ -334,7 +334,7 @@ def _occupy_standard_streams() -> None:
 
 def _told(error: object, code: int) -> NoReturn:
     """Tell an error in one sentence, and exit."""
-    errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    errors.print(f"error: {one_line(str(error))}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
 
 

@@ -185,6 +185,11 @@ def check_data(population: Population, prepared: Prepared, folder: Path) -> None
         InputError: the data is not what the run was started with.
     """
     was, now = population.meta("data"), prepared.task.fingerprint()
+    if was is None:
+        raise InputError(
+            f"{folder} has lost what it was founded on, so that no search can go on with it; "
+            f"`{invocation('fsck', str(folder))}` says more"
+        )
     if was != now:
         where = prepared.settings.data or "Python's own library sources"
         raise InputError(
@@ -231,7 +236,7 @@ def plan(folder: Path, prepared: Prepared) -> Plan:
     settings, task = prepared.settings, prepared.task
     train_file = folder / "data" / "train.bin"
     train_file.parent.mkdir(exist_ok=True)
-    train_file.write_bytes(task.train_bytes().tobytes())
+    write_whole(train_file, task.train_bytes().tobytes())
     work = folder / "scratch"
     scratch.remove(work)  # of a session that was killed
     return Plan(

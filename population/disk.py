@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from population.errors import StoreFailed, StoreFull
@@ -32,8 +34,18 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise refused(path, "not written", error) from error
+
+
+def open_file(path: Path, flags: int) -> int:
+    """Open a file and return its number; what is no file is an OSError, and a pipe is not waited for."""
+    file = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return file
+    os.close(file)
+    raise OSError(errno.EINVAL, "it is no file", str(path))
 
 
 def make_folder(folder: Path) -> None:

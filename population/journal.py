@@ -16,7 +16,7 @@ from typing import IO, Self
 
 import msgspec
 
-from population.disk import TEMPORARY, refused, sync_folder, write_all, write_whole
+from population.disk import TEMPORARY, open_file, refused, sync_folder, write_all, write_whole
 from population.errors import (
     AlreadyExists,
     Corrupt,
@@ -297,7 +297,7 @@ class Journal:
 
 def _opened(path: Path, write: bool) -> int:
     try:
-        return os.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC)
+        return open_file(path, os.O_RDWR if write else os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):
         raise NotARun(path, "no population here") from None
     except OSError as error:

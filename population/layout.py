@@ -36,7 +36,6 @@ _END = b"}\n"
 _LENGTH = 32  # low bits of a place that hold the length
 _PORTION = 1 << 14  # bytes of one line of a snapshot, about: what one bad byte may cost
 _CHANGES = msgspec.json.Decoder(list[tuple[str, int | None, msgspec.Raw]])
-_HEADER = msgspec.json.Decoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +75,11 @@ def lines(file: IO[bytes], size: int) -> Iterator[Line]:
 def check_header(line: Line | None, path: Path) -> None:
     """Raise Corrupt unless a line is the header of a journal of this version."""
     body = line.body if line is not None else None
-    if body is None:
-        raise Corrupt(path, "line 1 is not the header of a population")
-    if _HEADER.decode(body) != [FORMAT, VERSION]:
-        raise Corrupt(path, f"line 1 says {body.decode()}, expected {FORMAT}, version {VERSION}")
+    if line is None or body is None:
+        raise Corrupt(path, "line 1 is not the header of a population; `evolve fsck` says more")
+    if line.data != header():
+        said = f"line 1 says {body.decode('utf-8', 'replace')!r}, expected {FORMAT}, version {VERSION}"
+        raise Corrupt(path, f"{said}; use the evolve that wrote it")
 
 
 def placed(body: bytes, at: int) -> Iterator[tuple[str, int | None, Place | None, bytes]]:

@@ -91,7 +91,7 @@ class Views:
                     try:
                         self.add(table, number, self._journal.text(place))
                     except ValueError as error:
-                        reason = f"document {number} of table {table}: {error}"
+                        reason = f"document {number} of table {table}: {error}; `evolve fsck` says more"
                         raise Corrupt(self._journal.path, reason) from error
 
     def add(self, table: str, number: int, text: bytes) -> None:

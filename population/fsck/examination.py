@@ -90,7 +90,7 @@ def repair(folder: Path, conventions: Conventions = NONE, clock: Callable[[], fl
         StoreFull, StoreFailed: the disk did not take it; the journal is as it was.
         NotARun, Corrupt, PopulationError: as in ``examine``.
     """
-    if not (folder / JOURNAL).is_file():
+    if not (folder / JOURNAL).exists():
         raise NotARun(folder / JOURNAL, "no population here")
     with ExitStack() as stack:
         stack.callback(Lock(folder / LOCK).release)
@@ -113,7 +113,7 @@ def _examined(folder: Path, salvage: Salvage, conventions: Conventions, writer: 
     mentions = bookkeeping.read(case, conventions)
     relations.check(case)
     bookkeeping.check(case, conventions, mentions)
-    runfiles.check(case, mentions, folder, writer)
+    runfiles.check(case, conventions, mentions, folder, writer)
     return case
 
 
@@ -165,6 +165,8 @@ def _carried_out(folder: Path, case: Case, event: Event) -> str:
     for name, data in remedy.sources.items():
         path = case.sources.path(name)
         disk.make_folder(path.parent)
+        disk.write_whole(path, data)
+    for path, data in remedy.written.items():
         disk.write_whole(path, data)
     _tidy(remedy)
     number, text = case.free(_EVENTS), records.encode(event)

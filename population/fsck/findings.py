@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,10 +73,13 @@ class Conventions:
     Args:
         mention: says what a note speaks of; ValueError if it is none of its table.
         needed: keys that ``meta`` must have for a search to go on.
+        files: names of files that must be there for it too, each with what reads it; OSError or ValueError
+            if it cannot be used.
     """
 
     mention: Callable[[Note], Mention] = silent
     needed: tuple[str, ...] = ()
+    files: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
 
 
 NONE = Conventions()
@@ -93,6 +96,7 @@ class Remedy:
         removed: documents that go, by table and id.
         replaced: documents that take the place of others, by table and id.
         sources: sources to be written, by content hash.
+        written: other files to be written, and what they hold.
         lines: lines of the journal that go, or are mended.
         unneeded: files to be removed.
         cuts: files to be cut, and to which length.
@@ -104,6 +108,7 @@ class Remedy:
     removed: set[tuple[str, int]] = field(default_factory=set)
     replaced: dict[tuple[str, int], bytes] = field(default_factory=dict)
     sources: dict[str, bytes] = field(default_factory=dict)
+    written: dict[Path, bytes] = field(default_factory=dict)
     lines: int = 0
     unneeded: list[Path] = field(default_factory=list)
     cuts: list[tuple[Path, int]] = field(default_factory=list)
@@ -115,8 +120,8 @@ class Remedy:
 
     @property
     def files(self) -> int:
-        """How many files are removed, cut or moved."""
-        return len(self.unneeded) + len(self.cuts) + len(self.moved)
+        """How many files are written, removed, cut or moved."""
+        return len(self.written) + len(self.unneeded) + len(self.cuts) + len(self.moved)
 
     @property
     def rewrites(self) -> bool:

@@ -9,9 +9,9 @@ from pathlib import Path
 from population.disk import TEMPORARY
 from population.fsck.bookkeeping import Mentions
 from population.fsck.case import Case, counted, listed
-from population.fsck.findings import QUARANTINED, Level
+from population.fsck.findings import QUARANTINED, STAYS, Conventions, Level
 from population.fsck.salvage import Damage, aside
-from population.fsck.sources import FOLDER
+from population.fsck.sources import FOLDER, SEED_FILE
 from population.layout import lines
 from population.store import JOURNAL
 
@@ -19,27 +19,56 @@ STUDIES, TRANSCRIPTS = "studies", "transcripts"
 _LEFT = (
     f"{JOURNAL}{TEMPORARY}",
     f"evolve.toml{TEMPORARY}",
+    f"{SEED_FILE}{TEMPORARY}",
+    f"data/*{TEMPORARY}",
     f"{FOLDER}/**/*{TEMPORARY}",
     f"{STUDIES}/*{TEMPORARY}",
     f"{TRANSCRIPTS}/.draft-*",
 )
 
 
-def check(case: Case, mentions: Mentions, folder: Path, writer: int | None) -> None:
+def check(case: Case, conventions: Conventions, mentions: Mentions, folder: Path, writer: int | None) -> None:
     """Check them all.
 
     Args:
         case: the run, its records checked already.
+        conventions: say which files a search needs.
         mentions: what its notes speak of.
         folder: where it lies.
         writer: id of the process that writes it now; what it has begun is no fault.
     """
+    _check_needed(case, conventions, folder)
     _check_sources(case, mentions)
     for path in sorted((folder / STUDIES).glob("*.log")):
         _check_study(case, folder, path, writer)
     _check_transcripts(case, folder)
     if writer is None:
         _check_leftovers(case, folder)
+
+
+def _check_needed(case: Case, conventions: Conventions, folder: Path) -> None:
+    """See that the files are there that no search can go on without; the seed is on record too."""
+    for name, read in conventions.files.items():
+        path = folder / name
+        try:
+            read(path)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            what = f"no search can go on: {reason}"
+            seed = _seed(case) if name == SEED_FILE and (path.is_file() or not path.exists()) else None
+            case.remedy.find(Level.ERROR, "file", what, name, STAYS if seed is None else "written anew")
+            if seed is None:
+                continue
+            if path.is_file():
+                case.take(name, what, path.read_bytes, {})
+            case.remedy.written[path] = seed
+
+
+def _seed(case: Case) -> bytes | None:
+    """Return the source of the seed variant as it was given, None if it is lost."""
+    given = next((one.proposed for one in case.known.variants.values() if not one.parents), None)
+    text = None if given is None else case.sources.text(given)
+    return None if text is None else text.encode("utf-8", "surrogatepass")
 
 
 def _check_sources(case: Case, mentions: Mentions) -> None:

@@ -165,7 +165,7 @@ def _damage(piece: Line, why: str) -> Damage:
 
 def _opened(path: Path) -> IO[bytes]:
     try:
-        return path.open("rb", buffering=_COPIED)
+        return os.fdopen(disk.open_file(path, os.O_RDONLY), "rb", buffering=_COPIED)
     except (FileNotFoundError, NotADirectoryError):
         raise NotARun(path, "no population here") from None
     except OSError as error:

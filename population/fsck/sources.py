@@ -115,6 +115,6 @@ def _made(texts: Iterable[str], numbers: Sequence[Mapping[str, Value]]) -> Itera
 def _bytes(path: Path) -> bytes | None:
     """Return what a file holds, None if it cannot be read."""
     try:
-        return path.read_bytes()
+        return path.read_bytes() if path.is_file() else None
     except OSError:
         return None

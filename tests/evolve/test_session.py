@@ -15,8 +15,9 @@ from evolve.errors import InputError
 from evolve.preparing import Prepared, prepare
 from evolve.progress import Snapshot
 from evolve.report.live import Unmanaged
-from evolve.session import create, is_running, run, settings_of
+from evolve.session import check_data, create, is_running, plan, run, settings_of
 from evolve.settings import Settings
+from population.errors import StoreFailed
 from population.ledger import Event
 from population.records import Note
 from population.store import Population
@@ -177,3 +178,21 @@ def test_a_burst_counts_for_one_crash_however_often_the_next_session_is_killed_w
         with Population.open(folder) as population:
             assert not population.notes(RUNNING)
             assert Docket(population).crashes(digest) == 1
+
+
+def test_a_run_without_a_note_of_its_data_is_told_from_one_on_other_data(
+    ready: Ready, tmp_path: Path
+) -> None:
+    create(tmp_path / "run", ready())
+    with Population.open(tmp_path / "run", write=True) as population:
+        population.set_meta(data=None)
+        with pytest.raises(InputError, match=r"has lost what it was founded on.* fsck "):
+            check_data(population, ready(), tmp_path / "run")
+
+
+def test_a_train_split_that_does_not_fit_is_told_by_its_name(ready: Ready, tmp_path: Path) -> None:
+    create(tmp_path / "run", ready())
+    (tmp_path / "run" / "data").mkdir()
+    (tmp_path / "run" / "data" / "train.bin.tmp").mkdir()
+    with pytest.raises(StoreFailed, match=r"train\.bin: not written"):
+        plan(tmp_path / "run", ready())

@@ -3,6 +3,7 @@ import errno
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from population import fsck, layout
 from population.database import encode
-from population.errors import Corrupt, Locked, NotARun, StoreFailed
+from population.errors import Corrupt, Locked, NotARun, PopulationError, StoreFailed
 from population.fsck.findings import Conventions, Level, Mention
 from population.genome import digest, with_values
 from population.journal import Journal
@@ -134,6 +135,15 @@ def test_a_folder_without_a_population_is_no_run_and_stays_as_it_is(tmp_path, wr
     with pytest.raises(NotARun):
         write(tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("look", [fsck.examine, fsck.repair])
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_journal_that_is_no_file_cannot_be_read(run, make, look):
+    (run / JOURNAL).unlink()
+    make(run / JOURNAL)
+    with pytest.raises(PopulationError, match="it is no file"):
+        look(run)
 
 
 def test_a_journal_of_another_version_is_left_to_that_version(run):
@@ -561,6 +571,32 @@ def test_a_torn_study_is_cut_and_one_with_a_damaged_line_moved_aside(run):
         ({"file": "studies/v1.log", "line": 3, "offset": len(whole)}, b'{"op_code'),
         ({"file": "studies/v2.log", "line": 2, "offset": 14}, b'{"op\xff\n'),
     ]
+
+
+NEEDS = Conventions(files={"settings": Path.read_text, "seed.py": Path.read_text})
+
+
+def test_the_seed_file_is_written_anew_if_it_is_gone(run):
+    (run / "settings").write_text("")
+    done = repaired(run, NEEDS)
+    assert said(done.before) == [("file", "no search can go on: No such file or directory")]
+    assert done.after.whole
+    assert (run / "seed.py").read_text() == SEED
+
+
+def test_a_seed_file_that_cannot_be_used_is_kept_and_written_anew(run):
+    (run / "settings").write_text("")
+    (run / "seed.py").write_bytes(b"\xff")
+    assert repaired(run, NEEDS).after.whole
+    assert (run / "seed.py").read_text() == SEED
+    assert quarantined(run) == [({"file": "seed.py"}, b"\xff")]
+
+
+def test_other_files_that_a_search_needs_cannot_be_repaired(run):
+    (run / "seed.py").mkdir()
+    examination = fsck.examine(run, NEEDS)
+    assert [(one.where, one.repair) for one in examination.findings] == [("settings", ""), ("seed.py", "")]
+    assert fsck.repair(run, NEEDS).event is None
 
 
 def test_a_missing_transcript_is_a_warning(run):

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from population import disk, journal, layout
 from population.database import encode
-from population.errors import AlreadyExists, Corrupt, NotARun, ReadOnly, StoreFailed, StoreFull
+from population.errors import (
+    AlreadyExists,
+    Corrupt,
+    NotARun,
+    PopulationError,
+    ReadOnly,
+    StoreFailed,
+    StoreFull,
+)
 from population.journal import Journal
 
 
@@ -131,6 +139,25 @@ def test_a_journal_of_another_version_is_refused(path):
     disk.write_whole(path, layout._line(b'["evolve population",99]'))
     with pytest.raises(Corrupt, match="99"):
         Journal(path)
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"[1", b'["\x1b[31m",1]', b'[["variants",1,{}]]'])
+def test_a_whole_line_that_is_no_header_is_refused_whatever_it_holds(path, body):
+    path.write_bytes(layout._line(body))
+    with pytest.raises(Corrupt, match="line 1 says") as caught:
+        Journal(path)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+@pytest.mark.parametrize("write", [False, True])
+def test_what_is_no_file_is_refused_by_its_name(path, make, write):
+    path.unlink()
+    make(path)
+    with pytest.raises(
+        PopulationError, match=rf"{path.name}: cannot be read: (it is no file|Is a directory)"
+    ):
+        Journal(path, write=write)
 
 
 def test_no_journal_is_no_run(tmp_path):

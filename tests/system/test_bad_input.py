@@ -188,7 +188,8 @@ def test_a_damaged_run_is_told_in_one_sentence_whatever_is_asked_of_it(
 ) -> None:
     done = evolve(command[0], "damaged", *command[1:], cwd=folder)
     assert done.returncode == 1
-    assert done.stderr == "error: damaged/population.journal: line 1 is not the header of a population\n"
+    said = "line 1 is not the header of a population; `evolve fsck` says more"
+    assert done.stderr == f"error: damaged/population.journal: {said}\n"
     assert done.stdout == ""
 
 
