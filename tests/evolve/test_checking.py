@@ -108,7 +108,7 @@ def test_a_search_can_read_its_docket_again_after_a_repair(searched: Path, tmp_p
             docket.proposed(job.ticket)
             docket.trials(job.ticket)
             assert docket.admitted(job.ticket) in (None, *population.variants)
-        for one in docket.wishes:
+        for one in docket.wished(*Wish):
             assert population.source(one.digest or population.variants[one.variant].digest)
         assert docket.held() | docket.awaited() <= population.variants.keys()
 
