@@ -60,8 +60,9 @@ class Docket:
     # Wishes
 
     def wished(self, *wishes: Wish) -> list[Next]:
-        """Return what is wished for, of some kinds other than repairs."""
-        return [one for wish, _, one in self._wishes if wish in wishes]
+        """Return what is wished for, of some kinds."""
+        queues = [self._wishes, self._repairs if Wish.REPAIR in wishes else []]
+        return [one for queue in queues for wish, _, one in queue if wish in wishes]
 
     def wish(self, wanted: Next) -> None:
         """Queue a wish: the most urgent first, equals in the order of their coming."""
