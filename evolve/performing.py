@@ -227,7 +227,7 @@ class Performer:
             self._docket.tried(job.ticket, tuple(done))
             await self._flushed()
             await self._room.until(functools.partial(study.tell, trial, result))
-        whole = len(done) == job.trials or (done and not self._policy.ordered)
+        whole = len(done) >= job.trials or (done and not self._policy.ordered)
         return Tuned(variant, tuple(done), job) if whole else Dropped(job)
 
     def _kept(self, digest: str) -> str | Failure:

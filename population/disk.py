@@ -48,6 +48,22 @@ def open_file(path: Path, flags: int) -> int:
     raise OSError(errno.EINVAL, "it is no file", str(path))
 
 
+def keep(path: Path, data: bytes) -> None:
+    """Have a file hold this, and its folder with it; what is there already is not written again.
+
+    Raises:
+        StoreFull, StoreFailed: the disk did not take it.
+    """
+    if not (path.is_file() and path.read_bytes() == data):
+        make_folder(path.parent)
+        write_whole(path, data)
+        return
+    try:
+        sync_folder(path.parent)  # a kill may have come before that
+    except OSError as error:
+        raise refused(path, "its folder could not be written", error) from error
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, so that a crash does not take them back.
 

@@ -118,7 +118,7 @@ class Journal:
         self._write = write
         self._pending: list[Change] = []
         self._closing: Callable[[], object] | None = None
-        self._open()
+        self._take_up(_opened(path, write))
         with open(self._file, "rb", buffering=_CHUNK, closefd=False) as file:
             found = replay(file, path)
         self.tables, self.torn, self._size = found.tables, found.torn, found.length
@@ -181,31 +181,31 @@ class Journal:
         if self._pending:
             self.append([])
         target = self._temporary()
+        file = -1
         try:
-            tables, size = self._write_snapshot(target)
+            file = os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            tables, size = self._write_snapshot(file)
             target.replace(self.path)
         except OSError as error:
             with contextlib.suppress(OSError):
                 target.unlink(missing_ok=True)
+            if file >= 0:
+                os.close(file)
             raise refused(self.path, "the snapshot was not written", error) from error
-        self._open()
+        self._take_up(file)  # from now on this is the file, whatever else fails
         self.tables, self._size = tables, size
         self._named = False
         self._keep_name()
 
-    def _write_snapshot(self, target: Path) -> tuple[Tables, int]:
-        """Write a file that holds what stands; return where its documents lie, and its length."""
+    def _write_snapshot(self, file: int) -> tuple[Tables, int]:
+        """Write what stands into a file; return where its documents lie, and its length."""
         tables: Tables = {}
-        file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-        try:
-            size = write_all(file, header(), 0)
-            for changes in standing(self.tables, self.text):
-                for (table, number, text), place in zip(changes, places(changes, size + BODY), strict=True):
-                    take(tables, table, number, place, text)
-                size = write_all(file, commit_line(changes), size)
-            os.fsync(file)
-        finally:
-            os.close(file)
+        size = write_all(file, header(), 0)
+        for changes in standing(self.tables, self.text):
+            for (table, number, text), place in zip(changes, places(changes, size + BODY), strict=True):
+                take(tables, table, number, place, text)
+            size = write_all(file, commit_line(changes), size)
+        os.fsync(file)
         return tables, size
 
     def _keep_name(self) -> None:
@@ -226,10 +226,10 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self) -> None:
-        """Open the file that is in place now; the one before is closed, and the last with this object."""
+    def _take_up(self, file: int) -> None:
+        """Let this be the file; the one before is closed, and the last with this object."""
         before = self._closing
-        self._file = _opened(self.path, self._write)
+        self._file = file
         self._closing = weakref.finalize(self, os.close, self._file)
         if before is not None:
             before()

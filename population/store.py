@@ -230,9 +230,7 @@ class Population:
         data = text.encode("utf-8", "surrogatepass")
         if self._lock is None:
             raise ReadOnly(path, "the population was opened for reading, or closed")
-        if not (path.is_file() and path.read_bytes() == data):
-            disk.make_folder(path.parent)
-            disk.write_whole(path, data)
+        disk.keep(path, data)
         return name
 
     def has_source(self, name: str) -> bool:
