@@ -55,6 +55,7 @@ class Recorder:
 
         def renamed(path: Path, target: Path) -> Path:
             self.operations.append((path.name, "rename", target.name, 0))
+            names.update({file: target.name for file, name in names.items() if name == path.name})
             return do_rename(path, target)
 
         def unlinked(path: Path, missing_ok: bool = False) -> None:
