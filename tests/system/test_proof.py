@@ -90,7 +90,7 @@ def test_the_champion_of_a_search_is_verified_on_fresh_seeds(proved: Proved) -> 
     assert first["verdict"] == "better"
     assert first["low"] < first["gain"] < first["high"]
     assert first["p_value"] < 0.05
-    seeds = Seeds(2)
+    seeds = Seeds(6)
     assert first["seeds"] == [seeds(VERIFY + number) for number in range(3)]
     assert more["seeds"][:3] == first["seeds"]
 
