@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from evolve.settings import Settings
 from evolve.tuning import Studies
 from operators.portfolio import Arm, Portfolio
 from operators.proposal import Context, Operator, Proposal, Refusal
+from population.genome import values_of
 from population.islands import Islands
 from population.store import Population
 from population.variant import Direction, Variant
@@ -84,6 +85,42 @@ class Proposer:
         if self.gain and gain_of(source) == 0.0 and rng.random() < self.chance:
             source = _GAIN.sub(f"GAIN = {self.gain!r}", source)
         return Proposal(f"{source}\nIDEA = {int(rng.integers(2**62))}\n", "an idea", self.name)
+
+
+@dataclass(frozen=True)
+class Tunable:
+    """Makes children that have numbers to tune; what descends from them has these from its parents.
+
+    Args:
+        numbers: lines that set them.
+    """
+
+    numbers: str = "X = 1.0  # tune: 0..2\n"
+    name: str = "mutate"
+    arity: int = 1
+
+    async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
+        """Add the numbers, unless they are there, and a line without effect."""
+        source = context.parents[0].source
+        numbers = "" if self.numbers.partition("=")[0] in source else f"\n{self.numbers}"
+        return Proposal(f"{source}{numbers}\nIDEA = {int(rng.integers(2**62))}\n", "an idea", self.name)
+
+
+@dataclass(frozen=True)
+class Sloped(NoisyExecutor):
+    """Scores a source by the number X, too.
+
+    Args:
+        slope: what each one is worth.
+    """
+
+    slope: float = 5.0
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        """Draw the score of one burst; the larger X, the better."""
+        result = await super().run(job, watch)
+        assert result.score is not None
+        return replace(result, score=result.score - self.slope * float(values_of(job.source).get("X", 0.0)))
 
 
 def gain_of(source: str) -> float:

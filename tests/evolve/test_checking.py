@@ -7,25 +7,22 @@ import random
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from numpy.random import Generator
 
-from benchmarks.landscape import NoisyExecutor, search
+from benchmarks.landscape import Sloped, Tunable, search
 from evolve import checking
-from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import JOBS, PROGRESS, RUNNING, WISHES, Docket, Planned
 from evolve.errors import InputError
 from evolve.jobs import Measure
 from evolve.wishes import Next, Wish
-from operators.proposal import Context, Proposal, Refusal
+from operators.proposal import Proposal
 from population import fsck
 from population.fsck.findings import Conventions, Mention
-from population.genome import values_of
 from population.records import META, Note
 from population.store import JOURNAL, Population
 from population.variant import Purpose
@@ -33,37 +30,11 @@ from population.variant import Purpose
 LANDSCAPE = Conventions(checking.mention, ("metric", "direction"))
 
 
-@dataclass(frozen=True)
-class Tunable:
-    """Makes children with a number that can be tuned."""
-
-    name: str = "mutate"
-    arity: int = 1
-
-    async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
-        source = context.parents[0].source
-        number = "" if "X = " in source else "\nX = 1.0  # tune: 0..2\n"
-        return Proposal(f"{source}{number}\nIDEA = {int(rng.integers(2**62))}\n", "an idea", self.name)
-
-
-@dataclass(frozen=True)
-class Sloped(NoisyExecutor):
-    """Scores larger numbers better."""
-
-    slots: int = 2
-
-    async def run(self, job: Job, watch: Watch) -> Result:
-        await asyncio.sleep(0)
-        result = await super().run(job, watch)
-        assert result.score is not None
-        return replace(result, score=result.score - 3.0 * float(values_of(job.source).get("X", 0)))
-
-
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run with births, tunings, confirmations and a race, that has ended."""
     folder = tmp_path_factory.mktemp("searched") / "run"
-    one, population = search(folder, Tunable(), Sloped(), evaluations=60, seed=1, trials=3)
+    one, population = search(folder, Tunable(), Sloped(slots=2, slope=3.0), evaluations=60, seed=1, trials=3)
     with closing(population):
         asyncio.run(one.run())
     return folder

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
-from benchmarks.landscape import NoisyExecutor, Proposer, gain_of, search, wired
+from benchmarks.landscape import NoisyExecutor, Proposer, Sloped, Tunable, gain_of, search, wired
 from evolve.budget import Counts, Limits, counted
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.crowning import LOOKS
@@ -24,7 +24,6 @@ from evolve.race import CROWNED, ENTERED, LEFT, SEED, Race, Turn
 from evolve.seeds import CONFIRM, FRESH, SCREEN, Seeds
 from evolve.wishes import Next
 from operators.proposal import Context, Proposal, Refusal
-from population.genome import values_of
 from population.store import Population
 from population.variant import Direction, Failure, FailureKind, Measurement, Purpose, State, Variant
 
@@ -155,30 +154,6 @@ def test_a_race_goes_on_where_it_was(tmp_path: Path) -> None:
         for name in population.variants:
             fresh = seeds_of(population, name, Purpose.REPLICATE)
             assert len(fresh) == len(set(fresh))
-
-
-@dataclass(frozen=True)
-class Tunable:
-    """Makes one kind of child whose number can be tuned."""
-
-    name: str = "mutate"
-    arity: int = 1
-
-    async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
-        source = context.parents[0].source
-        mark = "" if "X = " in source else "\nX = 1.0  # tune: 0..2\n"
-        return Proposal(f"{source}{mark}\nIDEA = {int(rng.integers(2**62))}\n", "an idea", self.name)
-
-
-@dataclass(frozen=True)
-class Sloped(NoisyExecutor):
-    """The larger X, the better."""
-
-    async def run(self, job: Job, watch: Watch) -> Result:
-        result = await super().run(job, watch)
-        score = result.score
-        assert score is not None
-        return replace(result, score=score - 5.0 * float(values_of(job.source).get("X", 0.0)))
 
 
 def test_the_best_trial_counts_only_after_another_burst_under_another_seed(tmp_path: Path) -> None:
