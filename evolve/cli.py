@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console, RenderableType
 
-from evolve import checking, exporting, interrupts, session
+from evolve import checking, exporting, interrupts, runs, session
 from evolve import doctor as doctor_module
 from evolve.errors import EngineFault, EvolveError, InputError
 from evolve.preparing import prepare
@@ -133,9 +133,9 @@ def run(
     flags = {**given, "models": tuple(model or ()), "prices": _prices(price)}
     file = config or (Path(FILE) if Path(FILE).is_file() else None)
     chosen = folder or Path("runs") / f"{datetime.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - a name for a person
-    session.refuse_existing(chosen)
+    runs.refuse_existing(chosen)
     prepared = prepare(load(file, flags))
-    session.create(chosen, prepared)
+    runs.create(chosen, prepared)
     _search(chosen, lambda display: session.run(chosen, prepared, display), as_json)
 
 
@@ -152,7 +152,7 @@ def resume(
     with _opened(folder):
         pass
     prepared = prepare(
-        session.settings_of(
+        runs.settings_of(
             folder, {"evaluations": evaluations, "hours": hours, "dollars": dollars, "target": target}
         ),
         resuming=True,
@@ -164,7 +164,7 @@ def resume(
 def status(folder: RunFolder, as_json: Json = False) -> None:
     """Show budgets, failures, operators, models and costs of a run."""
     with _opened(folder) as population:
-        running = session.is_running(folder)
+        running = runs.is_running(folder)
         _print(as_json, lambda: status_data(population, running), lambda: status_of(population, running))
 
 

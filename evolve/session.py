@@ -1,34 +1,26 @@
-"""One session of a run: the folder made or opened, everything wired once, searched, and taken down."""
+"""One session of a run: the folder opened, everything wired once, searched, and taken down."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from evolve import admission
-from evolve import settings as settings_module
+from evolve import runs
 from evolve.breeding import Breeder, Briefing, Choosing
-from evolve.budget import Limits
 from evolve.bursts import process, scratch
 from evolve.bursts.executor import LocalExecutor, Plan
 from evolve.bursts.sandbox import Level
 from evolve.docket import recover
-from evolve.errors import EngineFault, EvolveError, InputError
+from evolve.errors import EngineFault, EvolveError
 from evolve.interrupts import INTERRUPTED, supervised
 from evolve.measuring import Brake, Meter
 from evolve.policy import Policy
 from evolve.preparing import Prepared
-from evolve.race import SEED
 from evolve.report.live import Display
-from evolve.report.terminal import invocation
 from evolve.room import Room
 from evolve.search import Search
 from evolve.seeds import Seeds
@@ -42,103 +34,16 @@ from operators.portfolio import Arm, Portfolio, arms_of
 from operators.proposal import Operator
 from operators.repair import Repair
 from operators.syntactic import Recombine, Syntactic
-from population.disk import TEMPORARY, sync_folder, write_whole
-from population.errors import NotARun, PopulationError
+from population.disk import write_whole
+from population.errors import PopulationError
 from population.islands import Islands
 from population.ledger import Call, Event
-from population.lock import holder
-from population.store import LOCK, Population
-from population.variant import Variant
+from population.store import Population
 
 _PROMPTED = {kind.name: kind.forms for kind in (Mutate, Crossover, Repair)}
 _PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1
 _TRIES = 3  # starts of the local LLM server, one after the other, before the search gives up
 _WATCH = 2.0  # seconds between two looks at the local LLM server
-
-
-def create(folder: Path, prepared: Prepared) -> None:
-    """Make a run folder that holds the settings and the seed variant; nothing stays if that fails.
-
-    Raises:
-        InputError: the folder exists, cannot be made, or lies in the data.
-    """
-    data = prepared.settings.data
-    if data is not None and folder.resolve().is_relative_to(data):
-        raise InputError(
-            f"the run folder {folder} lies in the data folder {data}: what the search writes would count as "
-            "text; give another --run, or another --data"
-        )
-    refuse_existing(folder)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        _lay_down(draft, prepared)
-        draft.rename(folder)
-        sync_folder(folder.parent)
-    except (OSError, PopulationError) as error:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise InputError(f"cannot start a run in {folder}: {_reason(error)}") from error
-
-
-def _reason(error: OSError | PopulationError) -> str:
-    """Say what went wrong without the name of the folder that nobody gets to see."""
-    return error.strerror or str(error) if isinstance(error, OSError) else error.message
-
-
-def _lay_down(folder: Path, prepared: Prepared) -> None:
-    """Write the settings, the seed and its population into a new folder."""
-    folder.mkdir(parents=True)
-    (folder / settings_module.FILE).write_text(settings_module.dump(prepared.settings), encoding="utf-8")
-    (folder / "seed.py").write_text(prepared.seed, encoding="utf-8")
-    if prepared.directions:
-        (folder / "program.md").write_text(prepared.directions, encoding="utf-8")
-    with Population.create(folder) as population:
-        _found(population, prepared)
-
-
-def refuse_existing(folder: Path) -> None:
-    """Refuse a run folder that exists, and say how to go on with it if it is one.
-
-    Raises:
-        InputError: it exists.
-    """
-    if not os.path.lexists(folder):
-        return
-    if is_run(folder):
-        how = f"go on with it by `{invocation('resume', str(folder))}`, or give another --run"
-        raise InputError(f"{folder} exists; {how}")
-    raise InputError(f"{folder} exists, and is no run; give another --run")
-
-
-def _found(population: Population, prepared: Prepared) -> None:
-    """Put the seed variant and what the run is about on record."""
-    task, chosen = prepared.task, prepared.settings
-    digest = population.keep_source(prepared.seed)
-    seed = Variant(
-        id=SEED,
-        digest=digest,
-        proposed=digest,
-        fingerprint=admission.mark(prepared.seed),
-        parents=(),
-        operator="seed",
-        hypothesis="the seed",
-        island=0,
-        generation=0,
-    )
-    population.commit(
-        seed,
-        meta={
-            "metric": task.metric,
-            "direction": task.direction.value,
-            "task": task.describe().partition("\n")[0],
-            "data": task.fingerprint(),
-            "budgets": _budgets(chosen),
-        },
-    )
-
-
-def _budgets(settings: Settings) -> dict[str, float]:
-    """Return the budgets that are set, for those who read the run."""
-    return {name: value for name, value in asdict(_limits(settings)).items() if value is not None}
 
 
 async def run(folder: Path, prepared: Prepared, display: Display) -> str:
@@ -152,9 +57,9 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
     brake = Brake()
     async with AsyncExitStack() as stack:
         population = stack.enter_context(Population.open(folder, write=True))
-        check_data(population, prepared, folder)
-        if _budgets(prepared.settings) != population.meta("budgets"):
-            _keep_settings(folder, prepared.settings)
+        runs.check_data(population, prepared, folder)
+        if runs.budgets(prepared.settings) != population.meta("budgets"):
+            runs.keep_settings(folder, prepared.settings)
 
         def tell(kind: str, text: str, **meta: object) -> None:
             event = Event(kind, text, round(time.time(), 3))
@@ -162,7 +67,7 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
             display.event(event)
 
         again = recover(population, crashed=population.meta("stopped", "") is None)
-        tell("started", _greeting(prepared), stopped=None, budgets=_budgets(prepared.settings))
+        tell("started", _greeting(prepared), stopped=None, budgets=runs.budgets(prepared.settings))
         if population.torn:
             tell("torn", population.torn)
         if again:
@@ -176,31 +81,6 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
             raise
         tell("stopped", reason, stopped=reason)
         return reason
-
-
-def check_data(population: Population, prepared: Prepared, folder: Path) -> None:
-    """Refuse to go on with other data: scores would no longer compare.
-
-    Raises:
-        InputError: the data is not what the run was started with.
-    """
-    was, now = population.meta("data"), prepared.task.fingerprint()
-    if was is None:
-        raise InputError(
-            f"{folder} has lost what it was founded on, so that no search can go on with it; "
-            f"`{invocation('fsck', str(folder))}` says more"
-        )
-    if was != now:
-        where = prepared.settings.data or "Python's own library sources"
-        raise InputError(
-            f"{folder} was started on other data: its content hash was {str(was)[:12]}, that of {where} is "
-            f"{now[:12]}; go on with the same data, or start a new run"
-        )
-
-
-def _keep_settings(folder: Path, settings: Settings) -> None:
-    """Save settings whose budgets were raised, so that the next session need not be told again."""
-    write_whole(folder / settings_module.FILE, settings_module.dump(settings).encode())
 
 
 async def _wired(
@@ -343,7 +223,7 @@ def _policy(prepared: Prepared) -> Policy:
     settings = prepared.settings
     return Policy(
         direction=prepared.task.direction,
-        limits=_limits(settings),
+        limits=runs.limits(settings),
         entry=prepared.task.entry,
         ahead=_number(settings.ahead),
         asking=1 if prepared.choice.local else settings.llm_parallel,
@@ -353,10 +233,6 @@ def _policy(prepared: Prepared) -> Policy:
         replicates=settings.replicates,
         confidence=settings.confidence,
     )
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(settings.evaluations, settings.hours, settings.dollars, settings.target)
 
 
 def _described(prepared: Prepared) -> str:
@@ -400,32 +276,3 @@ async def _supervised(
         return await supervised(search.run(), brake, prepared.settings.grace, picture)
     except asyncio.CancelledError:
         return INTERRUPTED
-
-
-def settings_of(folder: Path, budgets: Mapping[str, Any]) -> Settings:
-    """Return the settings that a run was started with, with budgets raised.
-
-    Raises:
-        InputError: the folder's settings cannot be read.
-    """
-    saved = settings_module.load(folder / settings_module.FILE, budgets)
-    program = folder / "program.md"
-    return saved.model_copy(
-        update={"seed_file": folder / "seed.py", "program": program if program.exists() else None}
-    )
-
-
-def is_run(folder: Path) -> bool:
-    """Say whether a folder holds a run."""
-    try:
-        Population.open(folder).close()
-    except NotARun:
-        return False
-    except PopulationError:  # one that cannot be read is one
-        return True
-    return True
-
-
-def is_running(folder: Path) -> bool:
-    """Say whether a search writes to this run now."""
-    return holder(folder / LOCK) is not None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from evolve import session
+from evolve import runs, session
 from evolve.bursts import process
 from evolve.bursts.executor import LocalExecutor
 from evolve.errors import EvolveError, InputError
@@ -119,8 +119,8 @@ def opened(folder: Path) -> Iterator[Look]:
             raise InputError(
                 f"the champion of {folder} is still its seed variant, so that there is nothing to compare"
             )
-        prepared = prepare(session.settings_of(folder, {"models": (NO_MODEL,)}))
-        session.check_data(population, prepared, folder)
+        prepared = prepare(runs.settings_of(folder, {"models": (NO_MODEL,)}))
+        runs.check_data(population, prepared, folder)
         best = Program(champion.id, champion, champion.digest, population.source(champion.digest))
         base = Program(seed.id, seed, seed.proposed, population.source(seed.proposed))
         yield Look(folder, population, prepared, best, base)

@@ -15,7 +15,8 @@ from evolve.errors import InputError
 from evolve.preparing import Prepared, prepare
 from evolve.progress import Snapshot
 from evolve.report.live import Unmanaged
-from evolve.session import check_data, create, is_running, plan, run, settings_of
+from evolve.runs import check_data, create, is_running, settings_of
+from evolve.session import plan, run
 from evolve.settings import Settings
 from population.errors import StoreFailed
 from population.ledger import Event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evolve import admission, session
+from evolve import admission, runs
 from evolve.preparing import prepare
 from evolve.settings import load
 from population.store import Population
@@ -18,7 +18,7 @@ def make(folder: Path, text: Path, champion: str, **flags: object) -> Path:
     seed_file = folder.with_suffix(".py")
     seed_file.write_text(SEED)
     usual = {"data": text, "context": 32, "windows": 16, "models": ("none",), "seed": 1, "slots": 2}
-    session.create(folder, prepare(load(None, {**usual, "seed_file": seed_file, **flags})))
+    runs.create(folder, prepare(load(None, {**usual, "seed_file": seed_file, **flags})))
     with Population.open(folder, write=True) as population:
         digest = population.keep_source(champion)
         mark = admission.mark(champion)

@@ -1,0 +1,168 @@
+"""The folder of a run: made whole or not at all, told from others, and its settings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evolve import admission
+from evolve import settings as settings_module
+from evolve.budget import Limits
+from evolve.errors import InputError
+from evolve.preparing import Prepared
+from evolve.race import SEED
+from evolve.report.terminal import invocation
+from evolve.settings import Settings
+from population.disk import TEMPORARY, sync_folder, write_whole
+from population.errors import NotARun, PopulationError
+from population.lock import holder
+from population.store import LOCK, Population
+from population.variant import Variant
+
+
+def create(folder: Path, prepared: Prepared) -> None:
+    """Make a run folder that holds the settings and the seed variant; nothing stays if that fails.
+
+    Raises:
+        InputError: the folder exists, cannot be made, or lies in the data.
+    """
+    data = prepared.settings.data
+    if data is not None and folder.resolve().is_relative_to(data):
+        raise InputError(
+            f"the run folder {folder} lies in the data folder {data}: what the search writes would count as "
+            "text; give another --run, or another --data"
+        )
+    refuse_existing(folder)
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        _lay_down(draft, prepared)
+        draft.rename(folder)
+        sync_folder(folder.parent)
+    except (OSError, PopulationError) as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise InputError(f"cannot start a run in {folder}: {_reason(error)}") from error
+
+
+def _reason(error: OSError | PopulationError) -> str:
+    """Say what went wrong without the name of the folder that nobody gets to see."""
+    return error.strerror or str(error) if isinstance(error, OSError) else error.message
+
+
+def _lay_down(folder: Path, prepared: Prepared) -> None:
+    """Write the settings, the seed and its population into a new folder."""
+    folder.mkdir(parents=True)
+    (folder / settings_module.FILE).write_text(settings_module.dump(prepared.settings), encoding="utf-8")
+    (folder / "seed.py").write_text(prepared.seed, encoding="utf-8")
+    if prepared.directions:
+        (folder / "program.md").write_text(prepared.directions, encoding="utf-8")
+    with Population.create(folder) as population:
+        _found(population, prepared)
+
+
+def refuse_existing(folder: Path) -> None:
+    """Refuse a run folder that exists, and say how to go on with it if it is one.
+
+    Raises:
+        InputError: it exists.
+    """
+    if not os.path.lexists(folder):
+        return
+    if is_run(folder):
+        how = f"go on with it by `{invocation('resume', str(folder))}`, or give another --run"
+        raise InputError(f"{folder} exists; {how}")
+    raise InputError(f"{folder} exists, and is no run; give another --run")
+
+
+def _found(population: Population, prepared: Prepared) -> None:
+    """Put the seed variant and what the run is about on record."""
+    task, chosen = prepared.task, prepared.settings
+    digest = population.keep_source(prepared.seed)
+    seed = Variant(
+        id=SEED,
+        digest=digest,
+        proposed=digest,
+        fingerprint=admission.mark(prepared.seed),
+        parents=(),
+        operator="seed",
+        hypothesis="the seed",
+        island=0,
+        generation=0,
+    )
+    population.commit(
+        seed,
+        meta={
+            "metric": task.metric,
+            "direction": task.direction.value,
+            "task": task.describe().partition("\n")[0],
+            "data": task.fingerprint(),
+            "budgets": budgets(chosen),
+        },
+    )
+
+
+def budgets(settings: Settings) -> dict[str, float]:
+    """Return the budgets that are set, for those who read the run."""
+    return {name: value for name, value in asdict(limits(settings)).items() if value is not None}
+
+
+def check_data(population: Population, prepared: Prepared, folder: Path) -> None:
+    """Refuse to go on with other data: scores would no longer compare.
+
+    Raises:
+        InputError: the data is not what the run was started with.
+    """
+    was, now = population.meta("data"), prepared.task.fingerprint()
+    if was is None:
+        raise InputError(
+            f"{folder} has lost what it was founded on, so that no search can go on with it; "
+            f"`{invocation('fsck', str(folder))}` says more"
+        )
+    if was != now:
+        where = prepared.settings.data or "Python's own library sources"
+        raise InputError(
+            f"{folder} was started on other data: its content hash was {str(was)[:12]}, that of {where} is "
+            f"{now[:12]}; go on with the same data, or start a new run"
+        )
+
+
+def keep_settings(folder: Path, settings: Settings) -> None:
+    """Save settings whose budgets were raised, so that the next session need not be told again."""
+    write_whole(folder / settings_module.FILE, settings_module.dump(settings).encode())
+
+
+def limits(settings: Settings) -> Limits:
+    """Return what a search may use."""
+    return Limits(settings.evaluations, settings.hours, settings.dollars, settings.target)
+
+
+def settings_of(folder: Path, budgets: Mapping[str, Any]) -> Settings:
+    """Return the settings that a run was started with, with budgets raised.
+
+    Raises:
+        InputError: the folder's settings cannot be read.
+    """
+    saved = settings_module.load(folder / settings_module.FILE, budgets)
+    program = folder / "program.md"
+    return saved.model_copy(
+        update={"seed_file": folder / "seed.py", "program": program if program.exists() else None}
+    )
+
+
+def is_run(folder: Path) -> bool:
+    """Say whether a folder holds a run."""
+    try:
+        Population.open(folder).close()
+    except NotARun:
+        return False
+    except PopulationError:  # one that cannot be read is one
+        return True
+    return True
+
+
+def is_running(folder: Path) -> bool:
+    """Say whether a search writes to this run now."""
+    return holder(folder / LOCK) is not None
