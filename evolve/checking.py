@@ -9,9 +9,9 @@ from evolve import settings
 from evolve.docket import JOBS, PROGRESS, RUNNING, WISHES, Planned, job_of, proposal_of, trials_of, wish_of
 from evolve.errors import InputError
 from evolve.jobs import Measure
+from evolve.runs import looked_at
 from operators.proposal import Proposal
 from population import fsck
-from population.errors import NotARun
 from population.fsck import Examination, Repair
 from population.fsck.findings import Conventions, Mention
 from population.fsck.sources import SEED_FILE
@@ -30,10 +30,8 @@ def examine(folder: Path) -> Examination:
         InputError: the folder is no run.
         PopulationError: its journal cannot be read at all.
     """
-    try:
+    with looked_at(folder):
         return fsck.examine(folder, CONVENTIONS)
-    except NotARun as error:
-        raise InputError(_no_run(folder)) from error
 
 
 def repair(folder: Path) -> Repair:
@@ -43,14 +41,8 @@ def repair(folder: Path) -> Repair:
         InputError: the folder is no run.
         PopulationError: a search writes it, the disk does not take it, or it cannot be read at all.
     """
-    try:
+    with looked_at(folder):
         return fsck.repair(folder, CONVENTIONS)
-    except NotARun as error:
-        raise InputError(_no_run(folder)) from error
-
-
-def _no_run(folder: Path) -> str:
-    return f"{folder} is not a run folder: it has no population in it"
 
 
 def mention(note: Note) -> Mention:

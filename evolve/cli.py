@@ -37,7 +37,7 @@ from evolve.report.untrusted import code, one_line
 from evolve.report.verified import verified, verified_data
 from evolve.settings import FILE, Settings, load
 from operators.prompts import PromptError
-from population.errors import NotARun, PopulationError
+from population.errors import PopulationError
 from population.store import Population
 
 INTERRUPTED = 130
@@ -379,10 +379,8 @@ def _write(file: Path, source: str) -> None:
 
 def _opened(folder: Path) -> Population:
     """Open a run for reading."""
-    try:
+    with runs.looked_at(folder):
         return Population.open(folder)
-    except NotARun as error:
-        raise InputError(f"{folder} is not a run folder: it has no population in it") from error
 
 
 def _prices(given: list[str] | None) -> Mapping[str, tuple[float, float]] | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from evolve.errors import InputError
+from evolve.runs import looked_at
 from population import export as tinydb_file
-from population.errors import NotARun
 
 
 def export(folder: Path, target: Path, *, every: bool, force: bool) -> dict[str, int]:
@@ -30,10 +30,8 @@ def export(folder: Path, target: Path, *, every: bool, force: bool) -> dict[str,
         raise InputError(f"{target} exists; replace it by --force, or give another --to")
     if target.exists() and _belongs_to(target, folder):
         raise InputError(f"{target} belongs to the run itself; give another --to")
-    try:
+    with looked_at(folder):
         return tinydb_file.export(folder, target, every=every)
-    except NotARun as error:
-        raise InputError(f"{folder} is not a run folder: it has no population in it") from error
 
 
 def _belongs_to(target: Path, folder: Path) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,19 @@ def settings_of(folder: Path, budgets: Mapping[str, Any]) -> Settings:
     return saved.model_copy(
         update={"seed_file": folder / "seed.py", "program": program if program.exists() else None}
     )
+
+
+@contextmanager
+def looked_at(folder: Path) -> Iterator[None]:
+    """Tell a user who names a folder without a population in it that it is no run.
+
+    Raises:
+        InputError: what is done under it finds none.
+    """
+    try:
+        yield
+    except NotARun as error:
+        raise InputError(f"{folder} is not a run folder: it has no population in it") from error
 
 
 def is_run(folder: Path) -> bool:

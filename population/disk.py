@@ -58,8 +58,17 @@ def keep(path: Path, data: bytes) -> None:
         make_folder(path.parent)
         write_whole(path, data)
         return
+    keep_name(path)  # a kill may have come before that
+
+
+def keep_name(path: Path) -> None:
+    """See to it that a power cut does not take back the name of a file.
+
+    Raises:
+        StoreFull, StoreFailed: the disk did not take it.
+    """
     try:
-        sync_folder(path.parent)  # a kill may have come before that
+        sync_folder(path.parent)
     except OSError as error:
         raise refused(path, "its folder could not be written", error) from error
 

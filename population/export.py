@@ -12,10 +12,8 @@ from population.database import encode
 from population.disk import TEMPORARY, refused, sync_folder
 from population.journal import Journal
 from population.layout import Place, Tables
+from population.records import NOTES
 from population.store import JOURNAL
-
-OWN = "notes."
-"""What the names of tables begin with that hold a search's own bookkeeping."""
 
 _BUFFER = 1 << 20  # bytes written at once
 
@@ -39,7 +37,7 @@ def export(folder: Path, target: Path, *, every: bool = False) -> dict[str, int]
         StoreFull, StoreFailed: the disk did not take it; nothing is left behind.
     """
     opened = Journal(folder / JOURNAL)
-    tables = {name: rows for name, rows in opened.tables.items() if every or not name.startswith(OWN)}
+    tables = {name: rows for name, rows in opened.tables.items() if every or not name.startswith(NOTES)}
     unfinished = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY}")
     try:
         with unfinished.open("xb", buffering=_BUFFER) as file:

@@ -16,7 +16,7 @@ from typing import IO, Self
 
 import msgspec
 
-from population.disk import TEMPORARY, open_file, refused, sync_folder, write_all, write_whole
+from population.disk import TEMPORARY, keep_name, open_file, refused, write_all, write_whole
 from population.errors import (
     AlreadyExists,
     Corrupt,
@@ -210,10 +210,7 @@ class Journal:
 
     def _keep_name(self) -> None:
         """See to it that a power cut does not bring back the file before the snapshot."""
-        try:
-            sync_folder(self.path.parent)
-        except OSError as error:
-            raise refused(self.path, "its folder could not be written", error) from error
+        keep_name(self.path)
         self._named = True
 
     def close(self) -> None:

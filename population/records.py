@@ -23,6 +23,8 @@ TABLES: Mapping[type[Record], str] = {
     Event: "events",
 }
 META = "meta"
+NOTES = "notes."
+"""What the names of further tables of notes begin with: the bookkeeping of who writes the population."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Names(msgspec.Struct, gc=False):
     kind: str = ""
     id: str = ""
     key: str = ""
+
+
+def holds_notes(table: str) -> bool:
+    """Say whether a table is one of notes."""
+    return table == META or table.startswith(NOTES)
 
 
 def encode(record: Record | Note) -> bytes:

@@ -24,9 +24,9 @@ from population.layout import Change
 from population.ledger import Call, Event, Paid
 from population.lock import Lock
 from population.noise import Noise
-from population.records import META, TABLES, Gone, Note, Record
+from population.records import META, NOTES, TABLES, Gone, Note, Record
 from population.variant import Direction, Measurement, Score, Variant
-from population.views import NOTES, Views
+from population.views import Views
 
 JOURNAL = "population.journal"
 LOCK = "population.lock"
@@ -308,11 +308,7 @@ class Population:
         for record in given:
             if isinstance(record, Measurement) and record.variant not in known and record.variant not in new:
                 raise ValueError(f"a measurement of {record.variant}, which is not in the population")
-            if (
-                isinstance(record, Note | Gone)
-                and record.table != META
-                and not record.table.startswith(NOTES)
-            ):
+            if isinstance(record, Note | Gone) and not records.holds_notes(record.table):
                 raise ValueError(f"a table of notes begins with {NOTES}, got {record.table}")
             if not isinstance(record, Variant):
                 continue

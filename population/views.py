@@ -18,11 +18,10 @@ from population.fitness import unchosen
 from population.journal import Journal
 from population.ledger import Call, Event, Paid
 from population.noise import Replicates
-from population.records import META, TABLES
+from population.records import TABLES
 from population.variant import Measurement, Score, Variant
 
 T = TypeVar("T")
-NOTES = "notes"  # what the tables of notes begin with, but for META
 
 
 class Lazy(Sequence[T]):
@@ -84,7 +83,7 @@ class Views:
         Raises:
             Corrupt: a document is no record.
         """
-        known = [*TABLES.values(), META, *(t for t in self._journal.tables if t.startswith(NOTES))]
+        known = [*TABLES.values(), *filter(records.holds_notes, self._journal.tables)]
         with _undisturbed():
             for table in known:
                 for number, place in self._journal.tables.get(table, {}).items():

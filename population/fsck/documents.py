@@ -11,8 +11,7 @@ from population.fsck.case import CHAMPION, MEASUREMENTS, VARIANTS, Case, at
 from population.fsck.findings import QUARANTINED, Level
 from population.layout import Document
 from population.ledger import Call, Event
-from population.records import META, TABLES
-from population.views import NOTES
+from population.records import TABLES
 
 Look = Callable[[int, bytes], None]
 """Takes in a document: its number and its text; ValueError if it is no record."""
@@ -46,7 +45,7 @@ class _Reader:
             TABLES[Call]: self._call,
             TABLES[Event]: self._event,
         }
-        if table == META or table.startswith(NOTES):
+        if records.holds_notes(table):
             return lambda number, text: self._note(table, number, text)
         return looks.get(table, _any)
 

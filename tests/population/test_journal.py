@@ -314,7 +314,7 @@ def test_a_reader_keeps_the_file_that_it_opened(path):
 def test_the_next_writer_sees_to_it_that_a_snapshot_keeps_its_name(path, monkeypatch):
     commit(path, document(1))
     done = []
-    monkeypatch.setattr(journal, "sync_folder", lambda folder: done.append(("name", folder)))
+    monkeypatch.setattr(disk, "sync_folder", lambda folder: done.append(("name", folder)))
     monkeypatch.setattr(os, "fdatasync", lambda file: done.append(("data", file)))
     with Journal(path, write=True) as writer:
         for number in (2, 3):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from population import journal
+from population import disk, journal
 from population.errors import StoreFailed
 from population.journal import Journal
 from population.layout import Change
@@ -156,7 +156,7 @@ def test_a_power_cut_before_a_folder_is_on_the_disk_brings_back_no_old_file(
 
     with Journal(tmp_path / "j", write=True) as writer:
         with monkeypatch.context() as patch:
-            patch.setattr(journal, "sync_folder", failing)
+            patch.setattr(disk, "sync_folder", failing)
             for write in (writer.snapshot, lambda: writer.append([("t", 1, b"{}")])):
                 with pytest.raises(StoreFailed, match="folder"):
                     write()
