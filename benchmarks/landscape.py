@@ -16,7 +16,8 @@ import numpy as np
 from numpy.random import Generator
 
 from evolve import admission
-from evolve.breeding import Breeder, Briefing, Choosing
+from evolve.breeding import Breeder, Choosing
+from evolve.briefing import Briefing, Writer
 from evolve.budget import Limits
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import recover
@@ -174,7 +175,8 @@ def wired(
         operators,
         Portfolio({arm: 1.0}),
         Choosing(defaults.tournament, defaults.pressure, seed),
-        Briefing("a landscape", "score", Direction.MINIMIZE, ""),
+        Writer(population, Briefing("a landscape", "score", Direction.MINIMIZE, "")),
+        Direction.MINIMIZE,
     )
     recover(population, crashed)
     population.flush()

@@ -28,7 +28,8 @@ from tinydb import TinyDB
 from tinydb.middlewares import CachingMiddleware
 from tinydb.storages import JSONStorage
 
-from evolve.breeding import Breeder, Briefing, Choosing
+from evolve.breeding import Breeder, Choosing
+from evolve.briefing import Briefing, Writer
 from operators.chat import Model, ReplyForm
 from operators.crossover import Crossover
 from operators.llm import LiteLLM
@@ -122,7 +123,8 @@ def choices(population: Population) -> tuple[list[float], list[float]]:
         operators,
         Portfolio(dict.fromkeys(operators, 1.0)),
         Choosing(4, 0.8, 1),
-        Briefing("a task", "val_loss", Direction.MINIMIZE, ""),
+        Writer(population, Briefing("a task", "val_loss", Direction.MINIMIZE, "")),
+        Direction.MINIMIZE,
     )
     breeder.restore(population.measured, None, [])
     births = [timed(lambda ticket=ticket: breeder.birth(ticket, asking=True)) for ticket in range(BIRTHS)]  # type: ignore[misc]

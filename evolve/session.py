@@ -10,7 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from evolve import runs
-from evolve.breeding import Breeder, Briefing, Choosing
+from evolve.breeding import Breeder, Choosing
+from evolve.briefing import Briefing, Writer
 from evolve.bursts import process, scratch
 from evolve.bursts.executor import LocalExecutor, Plan
 from evolve.bursts.sandbox import Level
@@ -98,13 +99,15 @@ async def _wired(
     room = Room(folder, lambda: brake.on, display.event)
     chat, _ = await asyncio.gather(_chat(folder, prepared, population, room, stack), executor.start())
     operators = _operators(chat)
+    briefing = Briefing(_described(prepared), task.metric, task.direction, prepared.directions)
     breeder = Breeder(
         population,
         Islands(settings.islands, settings.migrate_every),
         operators,
         Portfolio(arms_of(_PROMPTED, _PLAIN, prepared.choice.models)),
         Choosing(settings.tournament, settings.pressure, _number(settings.seed)),
-        Briefing(_described(prepared), task.metric, task.direction, prepared.directions),
+        Writer(population, briefing),
+        task.direction,
     )
     meter = Meter(executor, brake, Seeds(_number(settings.seed)), room)
     studies = Studies(folder / "studies", task.direction)
