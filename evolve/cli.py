@@ -118,6 +118,8 @@ def run(
     llm_nice: Annotated[int | None, _option("llm_nice")] = None,
     seed: Annotated[int | None, _option("seed")] = None,
     trials: Annotated[int | None, _option("trials")] = None,
+    merge: Annotated[float | None, _option("merge")] = None,
+    hunks: Annotated[bool | None, _option("hunks")] = None,
     islands: Annotated[int | None, _option("islands")] = None,
     migrate_every: Annotated[int | None, _option("migrate_every")] = None,
     tournament: Annotated[int | None, _option("tournament")] = None,

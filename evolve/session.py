@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from evolve import runs
+from evolve.ancestry import Ancestry
 from evolve.breeding import Breeder, Choosing
 from evolve.briefing import Briefing, Writer
 from evolve.bursts import process, scratch
@@ -30,6 +31,7 @@ from evolve.tuning import Studies
 from operators.crossover import Crossover
 from operators.llm import LiteLLM
 from operators.local import LocalModelError, LocalServer
+from operators.merge import Merge
 from operators.mutate import Mutate
 from operators.portfolio import Arm, Portfolio, arms_of
 from operators.proposal import Operator
@@ -42,7 +44,7 @@ from population.ledger import Call, Event
 from population.store import Population
 
 _PROMPTED = {kind.name: kind.forms for kind in (Mutate, Crossover, Repair)}
-_PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1
+_PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1; that of Merge is set
 _TRIES = 3  # starts of the local LLM server, one after the other, before the search gives up
 _WATCH = 2.0  # seconds between two looks at the local LLM server
 
@@ -98,15 +100,17 @@ async def _wired(
     stack.push_async_callback(executor.close)
     room = Room(folder, lambda: brake.on, display.event)
     chat, _ = await asyncio.gather(_chat(folder, prepared, population, room, stack), executor.start())
-    operators = _operators(chat)
+    operators = _operators(chat, settings)
+    plain = _PLAIN | ({Merge.name: settings.merge} if settings.merge else {})
+    asks_for_ancestors = settings.merge or (settings.hunks and chat is not None)
     briefing = Briefing(_described(prepared), task.metric, task.direction, prepared.directions)
     breeder = Breeder(
         population,
         Islands(settings.islands, settings.migrate_every),
         operators,
-        Portfolio(arms_of(_PROMPTED, _PLAIN, prepared.choice.models)),
+        Portfolio(arms_of(_PROMPTED, plain, prepared.choice.models)),
         Choosing(settings.tournament, settings.pressure, _number(settings.seed)),
-        Writer(population, briefing),
+        Writer(population, briefing, Ancestry(population, task.direction) if asks_for_ancestors else None),
         task.direction,
     )
     meter = Meter(executor, brake, Seeds(_number(settings.seed)), room)
@@ -209,15 +213,16 @@ async def _kept_alive(server: LocalServer) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _operators(chat: LiteLLM | None) -> dict[Arm, Operator]:
+def _operators(chat: LiteLLM | None, settings: Settings) -> dict[Arm, Operator]:
     """Return one operator for each arm: those that ask no model, and for each model those that it can do."""
     operators: dict[Arm, Operator] = {Arm(Syntactic.name): Syntactic(), Arm(Recombine.name): Recombine()}
+    if settings.merge:
+        operators[Arm(Merge.name)] = Merge()
     if chat is None:
         return operators
     for model in chat.models:
-        for kind in (Mutate, Crossover, Repair):
-            if model.form in kind.forms:
-                operators[Arm(kind.name, model.name)] = kind(chat, model)
+        asked = (Mutate(chat, model), Crossover(chat, model, hunks=settings.hunks), Repair(chat, model))
+        operators |= {Arm(one.name, model.name): one for one in asked if model.form in one.forms}
     return operators
 
 

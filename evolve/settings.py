@@ -89,6 +89,12 @@ class Settings(BaseModel):
     # search
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
     trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
+    merge: Annotated[float, Field(ge=0, le=100)] = Field(
+        0.4, description="prior weight of merges of two lineages beside a model's 1; 0: none"
+    )
+    hunks: bool = Field(
+        True, description="show a crossover's LLM what its parents changed since their common ancestor"
+    )
     islands: Count = Field(2, description="independent lineages")
     migrate_every: Annotated[int, Field(ge=0)] = Field(0, description="children between migrations; 0: never")
     tournament: Count = Field(4, description="variants in a tournament")
