@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,9 +15,8 @@ from operators.proposal import Context, Origin, Proposal, Refusal, RefusalKind
 from operators.sides import Group
 from operators.syntactic import is_sound
 from population.genome import TuneError
-from population.names import dangling, names
 
-_TRIES = 6
+_TRIES = 4  # with the changes of a step together, and again with them apart
 _PART = (
     0.3  # share of the children that get a drawn part of the changes, where there are more than one a side
 )
@@ -31,7 +30,7 @@ class Merge:
     The changes that one step of a lineage made are taken or left together. What a step is worth is drawn from
     its measured gain and the error of that (Thompson 1933, Biometrika 25), so that the same parents have more
     than one child. Of two steps in conflict the one that is worth more stays; one that is surely a loss is
-    left out.
+    left out. Only where that leaves no child are the changes of a step parted.
     """
 
     name: ClassVar[str] = "merge"
@@ -44,21 +43,29 @@ class Merge:
             return self._nothing("the parents have no common ancestor beside themselves")
         first, second = (parent.source for parent in context.parents[:2])
         try:
-            merging = Merging(above.source, first, second, above.branches)
-            before = [names(first), names(second)]
+            for apart in (False, True):
+                merging = Merging(above.source, first, second, above.branches, apart)
+                if len({group.side for group in merging.groups}) < 2:
+                    return self._nothing("one of the parents has nothing that the other has not")
+                child = self._child(merging, context, rng)
+                if child is not None:
+                    return child
         except (SyntaxError, TuneError):
             return self._nothing("a parent or the ancestor cannot be read")
-        if len({group.side for group in merging.groups}) < 2:
-            return self._nothing("one of the parents has nothing that the other has not")
+        return self._nothing("no merge of the parents is a program of its own")
+
+    def _child(self, merging: Merging, context: Context, rng: Generator) -> Proposal | None:
+        """Try a few choices of changes; return the first child that is a program of its own."""
+        parents = [parent.source for parent in context.parents]
         for number in range(_TRIES):
             worth = {at: drawn(group.origin, context.noise, rng) for at, group in enumerate(merging.groups)}
             chosen = _chosen(merging, worth, number > 0 or rng.random() < _PART, rng)
+            if len({merging.groups[at].side for at in chosen}) < 2:
+                continue
             source = merging.merged(chosen, worth)
-            if is_sound(source, [first, second]):
-                own = names(source)
-                if not any(dangling(own, parent) for parent in before):
-                    return Proposal(source, _said(merging, chosen, context), self.name)
-        return self._nothing("no merge of the parents is a program of its own")
+            if is_sound(source, parents) and merging.coherent(source):
+                return Proposal(source, _said(merging, chosen, context), self.name)
+        return None
 
     def _nothing(self, reason: str) -> Refusal:
         return Refusal(RefusalKind.NOTHING, reason, self.name)
@@ -87,12 +94,19 @@ def _chosen(merging: Merging, worth: Mapping[int, float], part: bool, rng: Gener
     """Choose groups that go together: all that are no loss, or a drawn part of them."""
     kept = [at for at, group in enumerate(merging.groups) if rng.random() >= loss(group.origin)]
     if part:
-        kept = [at for at in kept if rng.random() < 0.5]
+        sides = ([at for at in kept if merging.groups[at].side == side] for side in (0, 1))
+        kept = [at for side in sides for at in _part(side, rng)]
     chosen: set[int] = set()
     for at in sorted(kept, key=worth.__getitem__, reverse=True):
         if not any((at, one) in merging.conflicts or (one, at) in merging.conflicts for one in chosen):
             chosen.add(at)
     return merging.supported(chosen)
+
+
+def _part(places: Sequence[int], rng: Generator) -> list[int]:
+    """Draw each place with chance one half, one at least."""
+    drawn = [at for at in places if rng.random() < 0.5]
+    return drawn or [places[int(rng.integers(len(places)))] for _ in places[:1]]
 
 
 def _said(merging: Merging, chosen: Collection[int], context: Context) -> str:

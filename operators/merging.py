@@ -15,6 +15,7 @@ from operators.proposal import Branch
 from operators.sides import COMMON, Group, Piece, Sides
 from population.genome import Tunable, TuneError, parse_tunables, rounded, with_values
 from population.hunks import Edit, Hunk, excerpt
+from population.names import dangling, idle, names
 from population.statements import Span, lines_in
 from population.variant import Value
 
@@ -26,9 +27,14 @@ class Merging:
     """The ways to join what two sources changed since their ancestor (arguments, errors: see ``Sides``)."""
 
     def __init__(
-        self, ancestor: str, first: str, second: str, branches: tuple[Branch, Branch] | None = None
+        self,
+        ancestor: str,
+        first: str,
+        second: str,
+        branches: tuple[Branch, Branch] | None = None,
+        apart: bool = False,
     ) -> None:
-        self._sides = Sides(ancestor, first, second, branches)
+        self._sides = Sides(ancestor, first, second, branches, apart)
         self.groups: tuple[Group, ...] = self._sides.groups
         """What may be chosen; what both sides changed in the same way always stays."""
 
@@ -37,6 +43,15 @@ class Merging:
         """The pairs of groups, by their places, of which a child can have one only."""
         first, second = ([at for at, one in enumerate(self.groups) if one.side == side] for side in (0, 1))
         return frozenset((a, b) for a in first for b in second if self._clash(a, b))
+
+    def coherent(self, source: str) -> bool:
+        """Say whether a merged program uses no name that a side binds and it does not, and uses what is new.
+
+        A side's new name that is bound and not used is what is left of a change whose heart was lost.
+        """
+        own, known = names(source), self._sides.base.names.bound.keys()
+        sides = [text.names for text in self._sides.texts]
+        return not any(dangling(own, side) or idle(own, side) - known for side in sides)
 
     def offers(self, side: int) -> int:
         """Return how many changes a side has that are in no conflict and that the other has not."""

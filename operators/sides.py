@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from operators.proposal import Branch, Origin
@@ -85,13 +85,19 @@ class Sides:
         first: a source that descends from it.
         second: another one.
         branches: what is known of how they came about.
+        apart: whether each change is a group by itself, whoever made it.
 
     Raises:
         SyntaxError, TuneError: one of the three is no source of a variant.
     """
 
     def __init__(
-        self, ancestor: str, first: str, second: str, branches: tuple[Branch, Branch] | None = None
+        self,
+        ancestor: str,
+        first: str,
+        second: str,
+        branches: tuple[Branch, Branch] | None = None,
+        apart: bool = False,
     ) -> None:
         self.base = Text(ancestor)
         self.texts = (Text(first), Text(second))
@@ -106,7 +112,8 @@ class Sides:
         self.groups = tuple(
             group
             for side in (0, 1)
-            for group in self._groups(side, theirs[side], branches and branches[side])
+            for made in self._groups(side, theirs[side], branches and branches[side])
+            for group in (_parts(made) if apart else [made])
         )
 
     def new(self, piece: Piece) -> Sequence[Statement]:
@@ -187,3 +194,11 @@ class Sides:
                 (line, at) for one in self.new(piece) for line in range(one.start, one.stop)
             )
         return owners
+
+
+def _parts(group: Group) -> Iterator[Group]:
+    """Yield a group for each change of one."""
+    for piece in group.pieces:
+        yield replace(group, pieces=(piece,), values=())
+    for name in group.values:
+        yield replace(group, pieces=(), values=(name,))

@@ -86,7 +86,8 @@ def meeting(
         name = heapq.heappop(queue)[1]
         if name in below[0] and name in below[1]:
             leading = _leading(variants, name, reversed(seen))
-            return _way(variants, one, name, leading), _way(variants, other, name, leading)
+            ways = _way(variants, one, name, leading), _way(variants, other, name, leading)
+            return ways if all(ways) else None
         seen.append(name)
         for parent in variants[name].parents:
             if parent in variants and parent not in below[0] and parent not in below[1]:
@@ -107,10 +108,13 @@ def _leading(variants: Mapping[str, Variant], top: str, oldest_first: Iterable[s
 
 
 def _way(variants: Mapping[str, Variant], name: str, top: str, leading: Collection[str]) -> tuple[str, ...]:
-    """Return the way down from ``top`` to a variant, through those that lead there."""
+    """Return the way down from ``top`` to a variant, through those that lead there; empty if none does."""
     way = [name]
     while way[-1] != top:
-        way.append(next(parent for parent in variants[way[-1]].parents if parent in leading))
+        parent = next((one for one in variants[way[-1]].parents if one in leading), "")
+        if not parent or parent in way:
+            return ()  # its generations are not what they should be
+        way.append(parent)
     return tuple(reversed(way))
 
 

@@ -65,6 +65,11 @@ def dangling(child: Names, parent: Names) -> set[str]:
     return {name for name in child.used if name not in child.bound and name in parent.bound}
 
 
+def idle(child: Names, parent: Names) -> set[str]:
+    """Return the names that a child binds and does not use, although its parent uses them."""
+    return {name for name in child.bound if name not in child.used and name in parent.used}
+
+
 def _nodes(tree: ast.Module) -> Iterator[_Placed]:
     """Yield the nodes of a tree that have a place and may bind or use a name."""
     for node in ast.walk(tree):

@@ -11,22 +11,21 @@ from population.variant import Value
 Steps = frozenset[int]
 """Numbers of steps, from 1: step k leads from text k - 1 of a way to text k."""
 
+_NONE: Steps = frozenset()
+
 
 def steps_of(way: Sequence[Sequence[Statement]], spans: Sequence[Span]) -> list[Steps]:
     """Return for each change from the first to the last text of a way the steps that brought it about.
 
-    Those are the steps that wrote its new statements as they are, and those that took its old ones away.
+    Those are the steps that wrote its new statements or what these took the place of, and those that took its
+    old ones away.
 
     Args:
         way: the texts, oldest first.
         spans: changes from the first to the last one.
     """
     gone, come = _ends(way)
-    found = []
-    for span in spans:
-        steps = [*come[span.at : span.stop], *gone[span.start : span.end]]
-        found.append(frozenset(step for step in steps if step))
-    return found
+    return [_NONE.union(*come[one.at : one.stop], *gone[one.start : one.end]) for one in spans]
 
 
 def setters(way: Sequence[Mapping[str, Value]]) -> dict[str, int]:
@@ -40,22 +39,22 @@ def _setter(way: Sequence[Mapping[str, Value]], name: str) -> int:
     return next((step for step in range(len(way) - 1, 0, -1) if way[step - 1].get(name) != value), 0)
 
 
-def _ends(way: Sequence[Sequence[Statement]]) -> tuple[list[int], list[int]]:
-    """Return the step that took each statement of the first text away, and that wrote each of the last."""
-    gone = [0] * len(way[0])
-    come = [0] * len(way[0])
+def _ends(way: Sequence[Sequence[Statement]]) -> tuple[list[Steps], list[Steps]]:
+    """Return the steps that took each statement of the first text away, and those that wrote the last's."""
+    gone, come = [_NONE] * len(way[0]), [_NONE] * len(way[0])
     first: list[int | None] = [*range(len(way[0]))]  # where each statement of this text stood in the first
     for step, (old, new) in enumerate(pairwise(way), 1):
-        origin: list[int | None] = []
-        written: list[int] = []
+        origins: list[int | None] = []
+        written: list[Steps] = []
         done = 0
         for span in changes(old, new):
-            origin += [*first[done : span.start], *([None] * (span.stop - span.at))]
-            written += [*come[done : span.start], *([step] * (span.stop - span.at))]
+            steps = frozenset({step}).union(*come[span.start : span.end])
+            origins += [*first[done : span.start], *([None] * (span.stop - span.at))]
+            written += [*come[done : span.start], *([steps] * (span.stop - span.at))]
             for place in first[span.start : span.end]:
                 if place is not None:
-                    gone[place] = step
+                    gone[place] = frozenset({step})
             done = span.end
-        first = [*origin, *first[done:]]
+        first = [*origins, *first[done:]]
         come = [*written, *come[done:]]
     return gone, come

@@ -28,6 +28,7 @@ def test_a_change_that_several_steps_made_names_them_all_but_not_those_that_were
     third = "f(3)\nb = 2\nd = 4\n"
     fourth = "f(3)\nb = 2\n"
     assert traced(first, second, third, fourth) == [[1, 2]]
+    assert traced(first, second, third, fourth, fourth.replace("f(3)", "f(4)")) == [[1, 2, 4]]
     assert traced(first, second, first) == []
 
 
