@@ -28,35 +28,44 @@ def branch(base, source, *origins, values=None):
 
 
 def test_steps_are_told_with_what_they_gained_the_best_first():
-    parent = (
-        BASE.replace("x3 = 3", "x3 = 30").replace("x20 = 20", "y = 1\nx20 = 20").replace("x30 = 30\n", "")
-    )
-    parent = parent.replace("RATE = 0.1", "RATE = 0.25")
-    text = told(BASE, parent, branch(BASE, parent, BAD, GOOD, OPEN, values={"RATE": 1}), 9000)
+    parent = BASE.replace("x3 = 3\n", "x3 = 30\n").replace("x20 = 20", "y = 1\nx20 = 20")
+    parent = parent.replace("x30 = 30\n", "").replace("RATE = 0.1", "RATE = 0.25")
+    text = told(BASE, parent, branch(BASE, parent, BAD, GOOD, OPEN, values={"RATE": 0}), 9000)
     assert (
         text
         == """\
-@@ v3, gain +0.5000 ± 0.1000: good
+@@ -22 +22 @@ v3, gain +0.5000 ± 0.1000: good
  x18 = 18
  x19 = 19
 +y = 1
  x20 = 20
  x21 = 21
-RATE 0.1 -> 0.25
-@@ v4, v6, gain -0.5000 ± 0.1000: bad
+@@ -1 +1 @@ v4, v6, gain -0.5000 ± 0.1000: bad
+-RATE = 0.1  # tune: 0..1
++RATE = 0.25  # tune: 0..1
+ x0 = 0
  x1 = 1
  x2 = 2
 -x3 = 3
 +x3 = 30
  x4 = 4
  x5 = 5
-@@ v5, gain not measured: open
+@@ -32 +33 @@ v5, gain not measured: open
  x28 = 28
  x29 = 29
 -x30 = 30
  x31 = 31
  x32 = 32"""
     )
+
+
+def test_the_idea_of_a_step_is_told_once_and_far_changes_are_hunks_of_their_own():
+    parent = BASE.replace("x3 = 3\n", "x3 = 30\n").replace("x30 = 30", "x30 = 300")
+    text = told(BASE, parent, branch(BASE, parent, GOOD), 9000)
+    assert [line for line in text.splitlines() if line.startswith("@@")] == [
+        "@@ -5 +5 @@ v3, gain +0.5000 ± 0.1000: good",
+        "@@ -32 +32 @@ v3, gain +0.5000 ± 0.1000",
+    ]
 
 
 def test_a_gain_without_a_known_error_is_told_alone():
@@ -67,7 +76,7 @@ def test_steps_past_the_length_are_left_out_and_long_ones_cut():
     parent = "".join(f"{line}y{i} = {i}\n" for i, line in enumerate(BASE.splitlines(keepends=True)))
     whole = branch(BASE, parent, GOOD, BAD, OPEN)
     text = told(BASE, parent, whole, 300)
-    assert text.startswith("@@ v3")
+    assert "@@ v3" in text
     assert text.endswith("(2 more steps)")
     long = "".join(f"z{i} = {i}\n" for i in range(1000))
     text = told(BASE, BASE + long, branch(BASE, BASE + long, GOOD), 9000)
