@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evolve.budget import Limits
+from evolve.rewards import Prices
 from population.variant import Direction
 
 
@@ -15,6 +16,7 @@ class Policy:
     Args:
         direction: which way the metric is better.
         limits: what the search may use.
+        prices: what a burst and a dollar are worth beside each other.
         entry: the function that a variant must define.
         ahead: jobs under way at once.
         asking: births that may wait for a language model at once.
@@ -27,6 +29,7 @@ class Policy:
 
     direction: Direction
     limits: Limits
+    prices: Prices
     entry: str
     ahead: int
     asking: int

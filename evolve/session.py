@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from evolve import runs
-from evolve.breeding import Breeder, Choosing
+from evolve.breeding import Breeder, Choosing, Means
 from evolve.briefing import Briefing, Writer
 from evolve.bursts import process, scratch
 from evolve.bursts.executor import LocalExecutor, Plan
@@ -18,26 +18,28 @@ from evolve.bursts.sandbox import Level
 from evolve.docket import recover
 from evolve.errors import EngineFault, EvolveError
 from evolve.interrupts import INTERRUPTED, supervised
+from evolve.lineages import Keeping, Lineages
 from evolve.measuring import Brake, Meter
 from evolve.policy import Policy
 from evolve.preparing import Prepared
 from evolve.report.live import Display
+from evolve.rewards import Prices
 from evolve.room import Room
 from evolve.search import Search
 from evolve.seeds import Seeds
 from evolve.settings import Settings
 from evolve.tuning import Studies
+from operators.chat import Chat, Model
 from operators.crossover import Crossover
 from operators.llm import LiteLLM
 from operators.local import LocalModelError, LocalServer
 from operators.mutate import Mutate
-from operators.portfolio import Arm, Portfolio, arms_of
+from operators.portfolio import Arm, arms_of, forms_of
 from operators.proposal import Operator
 from operators.repair import Repair
 from operators.syntactic import Recombine, Syntactic
 from population.disk import write_whole
 from population.errors import PopulationError
-from population.islands import Islands
 from population.ledger import Call, Event
 from population.store import Population
 
@@ -98,17 +100,8 @@ async def _wired(
     stack.push_async_callback(executor.close)
     room = Room(folder, lambda: brake.on, display.event)
     chat, _ = await asyncio.gather(_chat(folder, prepared, population, room, stack), executor.start())
-    operators = _operators(chat)
     briefing = Briefing(_described(prepared), task.metric, task.direction, prepared.directions)
-    breeder = Breeder(
-        population,
-        Islands(settings.islands, settings.migrate_every),
-        operators,
-        Portfolio(arms_of(_PROMPTED, _PLAIN, prepared.choice.models)),
-        Choosing(settings.tournament, settings.pressure, _number(settings.seed)),
-        Writer(population, briefing),
-        task.direction,
-    )
+    breeder = breeder_of(settings, population, chat, prepared.choice.models, briefing)
     meter = Meter(executor, brake, Seeds(_number(settings.seed)), room)
     studies = Studies(folder / "studies", task.direction)
     return Search(_policy(prepared), population, breeder, meter, studies, brake, room, display.event)
@@ -209,15 +202,33 @@ async def _kept_alive(server: LocalServer) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _operators(chat: LiteLLM | None) -> dict[Arm, Operator]:
+def breeder_of(
+    settings: Settings, population: Population, chat: Chat | None, models: Sequence[Model], briefing: Briefing
+) -> Breeder:
+    """Put together what chooses who has the next child, and how."""
+    free = settings.reply == "auto"
+    asked = [form for model in models for form in forms_of(model, free)] if chat is not None else []
+    keeping = Keeping(settings.islands, settings.patience, settings.stagnation)
+    epsilon = settings.epsilon if settings.selection == "epsilon" else None
+    return Breeder(
+        population,
+        Lineages(keeping),
+        Means(_operators(chat, asked), arms_of(_PROMPTED, _PLAIN, asked)),
+        Choosing(_number(settings.seed), epsilon, settings.tournament, settings.pressure),
+        Writer(population, briefing),
+        briefing.direction,
+    )
+
+
+def _operators(chat: Chat | None, asked: Sequence[Model]) -> dict[Arm, Operator]:
     """Return one operator for each arm: those that ask no model, and for each model those that it can do."""
     operators: dict[Arm, Operator] = {Arm(Syntactic.name): Syntactic(), Arm(Recombine.name): Recombine()}
     if chat is None:
         return operators
-    for model in chat.models:
+    for model in asked:
         for kind in (Mutate, Crossover, Repair):
             if model.form in kind.forms:
-                operators[Arm(kind.name, model.name)] = kind(chat, model)
+                operators[Arm(kind.name, model.name, model.form.value)] = kind(chat, model)
     return operators
 
 
@@ -227,6 +238,7 @@ def _policy(prepared: Prepared) -> Policy:
     return Policy(
         direction=prepared.task.direction,
         limits=runs.limits(settings),
+        prices=_prices(settings),
         entry=prepared.task.entry,
         ahead=_number(settings.ahead),
         asking=1 if prepared.choice.local else settings.llm_parallel,
@@ -236,6 +248,12 @@ def _policy(prepared: Prepared) -> Policy:
         replicates=settings.replicates,
         confidence=settings.confidence,
     )
+
+
+def _prices(settings: Settings) -> Prices:
+    """Put bursts and dollars on one scale; a burst in tokens is taken to last a minute."""
+    seconds = settings.burst if settings.burst_tokens is None and settings.burst else 60.0
+    return Prices(seconds, settings.dollar_per_gpu_hour, timed=settings.burst_tokens is None)
 
 
 def _described(prepared: Prepared) -> str:

@@ -33,8 +33,9 @@ async def exchange(
     """Ask once, and apply what the model writes."""
     reply = await chat.complete(model, ask)
     if isinstance(reply, Silence):
-        return Refusal(RefusalKind.LLM, reply.reason, ask.operator, model.name)
+        return Refusal(RefusalKind.LLM, reply.reason, ask.operator, model.name, dollars=reply.dollars)
     edited = apply(reply.text)
     if isinstance(edited, NoEdit):
-        return Refusal(edited.kind, edited.reason, ask.operator, model.name, edited.hypothesis)
-    return Proposal(edited.source, edited.hypothesis, ask.operator, model.name)
+        said = edited.hypothesis
+        return Refusal(edited.kind, edited.reason, ask.operator, model.name, said, reply.dollars)
+    return Proposal(edited.source, edited.hypothesis, ask.operator, model.name, reply.dollars)
