@@ -14,7 +14,7 @@ from numpy.random import Generator
 from evolve import rewards
 from evolve.briefing import Writer
 from evolve.jobs import Birth
-from evolve.lineages import Lineages
+from evolve.lineages import STAGNATION, Lineages
 from evolve.race import SEED
 from operators.portfolio import Arm, offered
 from operators.proposal import Context, Operator
@@ -30,6 +30,7 @@ REPAIR = "repair"
 IMPROVED = 0.84
 """P(better) of a gain that is taken for one by what steers the search: one standard error."""
 
+_SHAKEN = 0.3  # what the outcomes of operators still count after a change of what models are asked for
 _ELITES = 16  # the best of everybody, among whom second parents and founders are looked for
 
 
@@ -154,7 +155,10 @@ class Breeder:
             used: share of the budget that is used.
             at: unix time, seconds.
         """
-        return self._lineages.settle(self._members, used, self._founder, at)
+        events = self._lineages.settle(self._members, used, self._founder, at)
+        if any(event.kind == STAGNATION for event in events):  # what paid so far may not pay from now on
+            self._tallies = {arm: tally.faded(_SHAKEN) for arm, tally in self._tallies.items()}
+        return events
 
     def birth(self, ticket: int, asking: bool) -> Birth | None:
         """Plan the next child; None when no arm is free.
