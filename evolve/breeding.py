@@ -15,6 +15,7 @@ from evolve import rewards
 from evolve.briefing import Writer
 from evolve.jobs import Birth
 from evolve.lineages import STAGNATION, Lineages
+from evolve.policies import ROUND, Name
 from evolve.race import SEED
 from operators.portfolio import Arm, offered
 from operators.proposal import Context, Operator
@@ -43,12 +44,14 @@ class Choosing:
         epsilon: share of the parents drawn from all alike, the others being the best; None for tournaments.
         tournament: variants in a tournament.
         pressure: chance that its best one wins.
+        policy: whose rule it is; the baselines look at nothing but a variant's mean.
     """
 
     seed: int
     epsilon: float | None = None
     tournament: int = 4
     pressure: float = 0.9
+    policy: Name = Name.EVOLVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Breeder:
         self._direction = direction
         self._members = islands.Members(lineages.keeping.count)
         self._tallies: Mapping[Arm, Tally] = {}
+        self._base = ""  # parent of the present round, where children come in rounds
         self._breeding = [arm for arm in means.operators if arm.operator != REPAIR]
         self._repairing = [arm for arm in means.operators if arm.operator == REPAIR]
 
@@ -112,6 +116,7 @@ class Breeder:
         if state is not None:
             self._tallies = {Arm(*arm): Tally(*sums) for arm, sums in state["arms"]}
             self._lineages.restore(state["lineages"])
+            self._base = str(state["base"])
 
     def state(self) -> dict[str, Any]:
         """Return as plain JSON what ``restore`` cannot tell from the population."""
@@ -119,7 +124,7 @@ class Breeder:
             [[arm.operator, arm.model, arm.form], [tally.gain, tally.squares, tally.cost]]
             for arm, tally in self._tallies.items()
         ]
-        return {"arms": arms, "lineages": self._lineages.state()}
+        return {"arms": arms, "lineages": self._lineages.state(), "base": self._base}
 
     def note(self, variant: Variant) -> None:
         """Let a variant be an attempt around its parents; and a parent, if it has a score and a source.
@@ -249,12 +254,25 @@ class Breeder:
         Scores are drawn from what is known of them: one that is unsure wins now and then, in proportion to
         the chance that it is the best (Thompson, Biometrika 25, 1933).
         """
+        if self._choosing.policy is not Name.EVOLVE:
+            return [self._baseline()]
         chosen = [self._one(self._members.on(island), self._members.ranking(island).best(_ELITES), rng)]
         while len(chosen) < count:
             best = self._members.everybody.best(_ELITES + count)
             others = [one for one in best if one not in chosen]
             chosen.append(self._tournament(others, rng))
         return chosen
+
+    def _baseline(self) -> str:
+        """Choose the parent that a baseline has."""
+        if self._choosing.policy is Name.RANDOM:
+            return SEED
+        best = self._members.everybody.best(1)[0]
+        if self._choosing.policy is Name.GREEDY:
+            return best
+        if not self._base or self._lineages.alive[0].children % ROUND == 1:
+            self._base = best
+        return self._base
 
     def _one(self, everybody: Sequence[str], best: Sequence[str], rng: Generator) -> str:
         """Choose one parent among all that live on an island, of whom some are the best."""

@@ -117,6 +117,7 @@ def run(
     llm_parallel: Annotated[int | None, _option("llm_parallel")] = None,
     llm_threads: Annotated[int | None, _option("llm_threads")] = None,
     llm_nice: Annotated[int | None, _option("llm_nice")] = None,
+    policy: Annotated[str | None, _option("policy")] = None,
     seed: Annotated[int | None, _option("seed")] = None,
     trials: Annotated[int | None, _option("trials")] = None,
     islands: Annotated[int | None, _option("islands")] = None,

@@ -22,6 +22,7 @@ class Policy:
         asking: births that may wait for a language model at once.
         ordered: fold outcomes in the order of their tickets, so that timing cannot change the result.
         trials: Optuna trials of a child in the best quarter.
+        numbers_only: have no children; let Optuna try the seed's numbers, and nothing else.
         seed_replicates: bursts of the seed variant that measure the noise.
         replicates: share of bursts that may re-measure contenders.
         confidence: P(better than the champion) that a new champion needs.
@@ -38,3 +39,4 @@ class Policy:
     seed_replicates: int
     replicates: float
     confidence: float
+    numbers_only: bool = False

@@ -20,6 +20,7 @@ from evolve.errors import EngineFault, EvolveError
 from evolve.interrupts import INTERRUPTED, supervised
 from evolve.lineages import Keeping, Lineages
 from evolve.measuring import Brake, Meter
+from evolve.policies import Name
 from evolve.policy import Policy
 from evolve.preparing import Prepared
 from evolve.report.live import Display
@@ -206,15 +207,19 @@ def breeder_of(
     settings: Settings, population: Population, chat: Chat | None, models: Sequence[Model], briefing: Briefing
 ) -> Breeder:
     """Put together what chooses who has the next child, and how."""
-    free = settings.reply == "auto"
-    asked = [form for model in models for form in forms_of(model, free)] if chat is not None else []
+    free, ours = settings.reply == "auto", settings.policy is Name.EVOLVE
+    asked = [form for model in models for form in forms_of(model, free and ours)] if chat is not None else []
     keeping = Keeping(settings.islands, settings.patience, settings.stagnation)
     epsilon = settings.epsilon if settings.selection == "epsilon" else None
+    operators = _operators(chat, asked)
+    if not ours:
+        kept = {Mutate.name, Repair.name} if asked else {Syntactic.name}
+        operators = {arm: one for arm, one in operators.items() if arm.operator in kept}
     return Breeder(
         population,
         Lineages(keeping),
-        Means(_operators(chat, asked), arms_of(_PROMPTED, _PLAIN, asked)),
-        Choosing(_number(settings.seed), epsilon, settings.tournament, settings.pressure),
+        Means(operators, arms_of(_PROMPTED, _PLAIN, asked)),
+        Choosing(_number(settings.seed), epsilon, settings.tournament, settings.pressure, settings.policy),
         Writer(population, briefing),
         briefing.direction,
     )
@@ -247,6 +252,7 @@ def _policy(prepared: Prepared) -> Policy:
         seed_replicates=settings.seed_replicates,
         replicates=settings.replicates,
         confidence=settings.confidence,
+        numbers_only=settings.policy is Name.NUMBERS_ONLY,
     )
 
 

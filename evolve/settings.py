@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from evolve.errors import InputError
+from evolve.policies import Name
 
 FILE = "evolve.toml"
 
@@ -91,6 +92,9 @@ class Settings(BaseModel):
     )
 
     # search
+    policy: Name = Field(
+        Name.EVOLVE, description="evolve, or a baseline: greedy, best-of-n, random, numbers-only"
+    )
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
     trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
     islands: Annotated[int, Field(ge=1, le=100)] = Field(2, description="lineages at the start")
