@@ -88,8 +88,7 @@ class Planner:
         """Let a variant be tuned further, None while that is under way."""
         if any(isinstance(job, Tune) and job.variant == name for job in under_way):
             return None
-        granted = self._granted(Next(Wish.TUNE, name), room, False, under_way)
-        return granted
+        return self._granted(Next(Wish.TUNE, name), room, False, under_way)
 
     def _granted(self, wanted: Next, room: float, may_ask: bool, under_way: Iterable[Job]) -> Job | None:
         """Turn a wish into a job, None when it cannot be had."""
