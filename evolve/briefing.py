@@ -53,13 +53,16 @@ class Writer:
         for parent in variant.parents:
             self._children[parent][variant.id] = None
 
-    def context(self, ticket: int, names: Sequence[str], neighbours: Ranking | None) -> Context:
+    def context(
+        self, ticket: int, names: Sequence[str], neighbours: Ranking | None, level: int = 0
+    ) -> Context:
         """Write what the operator of one birth gets to know.
 
         Args:
             ticket: number of the birth.
             names: ids of the parents.
             neighbours: where inspirations are looked for; None when no language model reads them.
+            level: what is asked for (see ``Context``).
         """
         briefing = self._briefing
         parents = tuple(map(self._parent, names))
@@ -74,6 +77,7 @@ class Writer:
             noise=self._population.noise(),
             number=ticket,
             ancestor=self._ancestor(names),
+            level=level,
         )
 
     def _ancestor(self, names: Sequence[str]) -> Ancestor | None:

@@ -117,6 +117,8 @@ class Context:
         attempts: what was tried around the first parent, oldest first.
         noise: standard deviation of one burst's score; NaN when unknown.
         number: number of the birth; names its exchange with a model.
+        level: what is asked for: 0 a refinement, 1 another mechanism, 2 to think again; it rises while
+            nothing helps.
         ancestor: of both parents; None when there is none, or one that is not known.
     """
 
@@ -129,6 +131,7 @@ class Context:
     attempts: tuple[Attempt, ...] = ()
     noise: float = float("nan")
     number: int | None = None
+    level: int = 0
     ancestor: Ancestor | None = None
 
 
@@ -140,6 +143,7 @@ class Proposal:
     hypothesis: str
     operator: str
     model: str = ""
+    dollars: float = 0.0
 
 
 class RefusalKind(enum.StrEnum):
@@ -162,6 +166,7 @@ class Refusal:
     operator: str
     model: str = ""
     hypothesis: str = ""
+    dollars: float = 0.0
 
 
 class Operator(Protocol):
