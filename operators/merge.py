@@ -105,8 +105,8 @@ def _chosen(merging: Merging, worth: Mapping[int, float], part: bool, rng: Gener
 
 def _part(places: Sequence[int], rng: Generator) -> list[int]:
     """Draw each place with chance one half, one at least."""
-    drawn = [at for at in places if rng.random() < 0.5]
-    return drawn or [places[int(rng.integers(len(places)))] for _ in places[:1]]
+    taken = [at for at in places if rng.random() < 0.5]
+    return taken or [places[int(rng.integers(len(places)))] for _ in places[:1]]
 
 
 def _said(merging: Merging, chosen: Collection[int], context: Context) -> str:
