@@ -28,8 +28,8 @@ class Merge:
 
     The changes that one step of a lineage made are taken or left together: taken where the step is worth
     something, and of two steps in conflict the one that is worth more. What a step is worth is drawn around
-    its measured gain, as in Thompson sampling (Biometrika 25, 1933) but closer to it, so that two parents have
-    more than one child. Only where that leaves no child are the changes of a step parted.
+    its measured gain, as in Thompson sampling (Biometrika 25, 1933) but closer to it: two parents have
+    more than one child. Only where that leaves none are the changes of a step parted.
     """
 
     name: ClassVar[str] = "merge"
