@@ -8,7 +8,8 @@ of tunables are merged by name, whatever becomes of their lines.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from operators.proposal import Branch
@@ -18,6 +19,17 @@ from population.hunks import Edit, Hunk, excerpt
 from population.names import dangling, idle, names
 from population.statements import Span, lines_in
 from population.variant import Value
+
+_EXCLUDES = {
+    "changes": "changes",  # the same statement
+    "puts": "spans",  # something into what the other changes as a whole
+    "spans": "puts",
+    "sets": "sets",  # the same thing at the same place
+    "defines": "defines",  # the same thing in the module
+    "takes": "uses",  # a name away
+    "uses": "takes",
+}
+"""What a group of one side may do, and what no group of the other side may do beside it."""
 
 _REPEATABLE = frozenset({"import", "from", "if", "for", "while", "with", "try", "except", "else", "@"})
 """First words of statements that a module may well have twice."""
@@ -41,8 +53,13 @@ class Merging:
     @cached_property
     def conflicts(self) -> frozenset[tuple[int, int]]:
         """The pairs of groups, by their places, of which a child can have one only."""
-        first, second = ([at for at, one in enumerate(self.groups) if one.side == side] for side in (0, 1))
-        return frozenset((a, b) for a in first for b in second if self._clash(a, b))
+        first, second = self._deeds(0), self._deeds(1)
+        return frozenset(
+            (a, b)
+            for (deed, what), ours in first.items()
+            for a in ours
+            for b in second.get((_EXCLUDES[deed], what), ())
+        )
 
     def coherent(self, source: str) -> bool:
         """Say whether a merged program uses no name that a side binds and it does not, and uses what is new.
@@ -96,41 +113,34 @@ class Merging:
         """Return those of them that its own side binds."""
         return self._foreign(at) & self._sides.texts[self.groups[at].side].names.bound.keys()
 
-    # Conflicts
+    def _deeds(self, side: int) -> Mapping[tuple[str, Hashable], set[int]]:
+        """Return what the groups of one side do, each deed with the groups that do it."""
+        found: defaultdict[tuple[str, Hashable], set[int]] = defaultdict(set)
+        for at, group in enumerate(self.groups):
+            if group.side == side:
+                for deed in self._deeds_of(at):
+                    found[deed].add(at)
+        return found
 
-    def _clash(self, a: int, b: int) -> bool:
-        """Say whether a group of the first source and one of the second exclude each other."""
-        one, other = self.groups[a], self.groups[b]
-        return (
-            any(self._opposed(p, q) for p in one.pieces for q in other.pieces)
-            or bool(self._defined[a] & self._defined[b])
-            or bool(self._taken[a] & self._foreign(b))
-            or bool(self._taken[b] & self._foreign(a))
-        )
-
-    def _opposed(self, p: Piece, q: Piece) -> bool:
-        """Say whether two changes change one statement, or set one thing at one place."""
-        if p.span.start < q.span.end and q.span.start < p.span.end:
-            return True
-        if not p.span.start == p.span.end == q.span.start == q.span.end:
-            return False
-        heads = [{statement.head for statement in self._sides.new(piece)} for piece in (p, q)]
-        return bool(heads[0] & heads[1])
+    def _deeds_of(self, at: int) -> Iterator[tuple[str, Hashable]]:
+        for piece in self.groups[at].pieces:
+            start, end = piece.span.start, piece.span.end
+            yield from (("changes", place) for place in range(start, end))
+            yield from (("spans", place) for place in range(start + 1, end))
+            for statement in self._sides.new(piece):
+                if start == end:
+                    yield "puts", start
+                    yield "sets", (start, statement.head)
+                known = statement.head in self._known or statement.head.partition("\t")[0] in _REPEATABLE
+                if not statement.indent and not known:
+                    yield "defines", statement.head
+        yield from (("takes", name) for name in self._taken[at])
+        yield from (("uses", name) for name in self._foreign(at))
 
     @cached_property
-    def _defined(self) -> list[set[str]]:
-        """What each group defines in the module that the ancestor does not."""
-        known = {one.head for one in self._sides.base.statements if not one.indent}
-        return [
-            {
-                one.head
-                for piece in group.pieces
-                for one in self._sides.new(piece)
-                if not one.indent and one.head.partition("\t")[0] not in _REPEATABLE
-            }
-            - known
-            for group in self.groups
-        ]
+    def _known(self) -> set[str]:
+        """The heads of the ancestor's module-level statements."""
+        return {one.head for one in self._sides.base.statements if not one.indent}
 
     @cached_property
     def _taken(self) -> list[set[str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -24,6 +25,7 @@ _NAMED = frozenset({"def", "class", "async", "import", "from", "@"})  # what fol
 _BARE = frozenset(
     {"return", "if", "elif", "else", "for", "while", "with", "try", "except", "finally", "raise"}
 )
+_PAIRS = 100_000  # places of two texts with the same statement, past which comparing takes long
 _STRING = "a string"
 _ENDS_HEAD = re.compile(r"[(:]|([-+*/%@&|^]|//|\*\*|<<|>>)?=")
 
@@ -80,12 +82,9 @@ def changes(old: Sequence[Statement], new: Sequence[Statement]) -> tuple[Span, .
     before, after = [one.key for one in old], [one.key for one in new]
     top = _alike(before, after)
     bottom = min(_alike(before[::-1], after[::-1]), len(before) - top, len(after) - top)
-    matcher = SequenceMatcher(
-        None, before[top : len(before) - bottom], after[top : len(after) - bottom], autojunk=False
-    )
     spans: list[Span] = []
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag != "equal":
+    for same, i1, i2, j1, j2 in _blocks(before[top : len(before) - bottom], after[top : len(after) - bottom]):
+        if not same:
             spans += _versions(old, new, Span(i1 + top, i2 + top, j1 + top, j2 + top))
     return tuple(spans)
 
@@ -136,6 +135,18 @@ def _head(indent: str, words: Sequence[str]) -> str:
     return indent + "\t".join(words)
 
 
+def _blocks(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[bool, int, int, int, int]]:
+    """Yield the blocks of two sequences in order, the same and not the same in turn, as places of both.
+
+    Where much is repeated, what is repeated most is not looked for: that would take minutes.
+    """
+    counts = Counter(old)
+    much = sum(counts[one] for one in new) > _PAIRS
+    for tag, *places in SequenceMatcher(None, old, new, autojunk=much).get_opcodes():
+        i1, i2, j1, j2 = places
+        yield tag == "equal", i1, i2, j1, j2
+
+
 def _alike(one: Sequence[str], other: Sequence[str]) -> int:
     """Return at how many places two sequences are the same before they first differ."""
     pairs = zip(one, other, strict=False)
@@ -146,10 +157,9 @@ def _versions(old: Sequence[Statement], new: Sequence[Statement], span: Span) ->
     """Yield the parts of a change: each statement that has two versions, and what lies between."""
     before = [old[at].head for at in range(span.start, span.end)]
     after = [new[at].head for at in range(span.at, span.stop)]
-    matcher = SequenceMatcher(None, before, after, autojunk=False)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+    for same, i1, i2, j1, j2 in _blocks(before, after):
         i1, i2, j1, j2 = i1 + span.start, i2 + span.start, j1 + span.at, j2 + span.at
-        if tag != "equal":
+        if not same:
             yield Span(i1, i2, j1, j2)
             continue
         for i, j in zip(range(i1, i2), range(j1, j2), strict=True):

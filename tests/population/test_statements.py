@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 from hypothesis import given
@@ -125,3 +126,12 @@ def test_versions_of_one_statement_are_changes_by_themselves():
 
 def test_what_is_no_python_has_its_lines_as_statements():
     assert keys("a = (\n'''\n") == ["a = (\n", "'''\n", ""]
+
+
+def test_texts_that_repeat_themselves_are_compared_in_little_time():
+    rows = ["x = x + 1\n", "y = f(x)\n"] * 5000
+    old, new = ("".join(rows), "".join("z = 1\n" if at % 97 == 50 else row for at, row in enumerate(rows)))
+    before, after = statements(old), statements(new)
+    began = time.process_time()
+    assert changes(before, after)
+    assert time.process_time() - began < 2
