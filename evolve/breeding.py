@@ -111,6 +111,15 @@ class Breeder:
         if state is not None:
             self._tallies = {Arm(*arm): Tally(*sums) for arm, sums in state["arms"]}
             self._lineages.restore(state["lineages"])
+            self._mend()
+
+    def _mend(self) -> None:
+        """Let the seed live where nobody does, and forget who is gone: a repair may take variants out."""
+        for island, one in self._lineages.alive.items():
+            if not self._members.on(island):
+                self._members.note(Event(islands.FOUNDED, "", 0.0, {"variant": SEED, "island": island}))
+            if one.best not in self._members.everybody:
+                one.best = ""
 
     def state(self) -> dict[str, Any]:
         """Return as plain JSON what ``restore`` cannot tell from the population."""

@@ -21,6 +21,7 @@ from evolve.crowning import LOOKS
 from evolve.errors import EngineFault
 from evolve.policy import Policy
 from evolve.race import CROWNED, ENTERED, LEFT, SEED, Race, Turn
+from evolve.rewards import Prices
 from evolve.seeds import CONFIRM, FRESH, SCREEN, Seeds
 from evolve.wishes import Next
 from operators.proposal import Context, Proposal, Refusal
@@ -304,8 +305,8 @@ class Track:
     """
 
     POLICY = Policy(
-        Direction.MINIMIZE, Limits(), "train", 4, 1, True, trials=0, seed_replicates=4, replicates=0.5,
-        confidence=0.9,
+        Direction.MINIMIZE, Limits(), Prices(1.0, 2.0, timed=False), "train", 4, 1, True, trials=0,
+        seed_replicates=4, replicates=0.5, confidence=0.9,
     )  # fmt: skip
 
     def __init__(
