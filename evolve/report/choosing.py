@@ -46,9 +46,7 @@ def arm_rates(population: Population) -> list[ArmRate]:
     gained = any(tally.gain > 0.0 for tally in tallies.values())
     rates = Bandit().rates(tallies, dict.fromkeys(tallies, 1.0))
     order = sorted(rates, key=lambda arm: (-rates[arm], str(arm)))
-    return [
-        ArmRate(arm.operator, arm.model, arm.form, rates[arm] if gained else None) for arm in order
-    ]
+    return [ArmRate(arm.operator, arm.model, arm.form, rates[arm] if gained else None) for arm in order]
 
 
 def lineage_counts(population: Population) -> list[LineageCount]:
@@ -82,7 +80,7 @@ def _rates(rates: Sequence[ArmRate]) -> RenderableType:
     table = columns(("operator", "model"), ("reply", "gain"))
     for one in rates:
         rate = "unknown" if one.gain_per_burst is None else f"{one.gain_per_burst:.2g}"
-        table.add_row(Text(one_line(one.operator)), model_name(one.model), one_line(one.form), rate)
+        table.add_row(Text(one_line(one.operator)), model_name(one.model), Text(one_line(one.form)), rate)
     return table
 
 
