@@ -99,7 +99,7 @@ def test_where_all_are_equal_luck_is_not_crowned(tmp_path: Path) -> None:
 
 def test_noise_that_all_share_under_a_seed_hides_no_gain(tmp_path: Path) -> None:
     executor = NoisyExecutor(deviation=1.0, shared=0.9)
-    with closing(searched(tmp_path / "run", replace(PLANTED, gain=1.5), executor, 150, 3)) as population:
+    with closing(searched(tmp_path / "run", replace(PLANTED, gain=1.5), executor, 150, 22)) as population:
         assert population.meta("champion") != SEED
         assert population.spread().shared > 0.5
 
