@@ -14,6 +14,7 @@ from numpy.random import Generator
 from evolve import rewards
 from evolve.briefing import Writer
 from evolve.jobs import Birth
+from evolve.judging import Judge
 from evolve.lineages import STAGNATION, Lineages
 from evolve.policies import ROUND, Name
 from evolve.race import SEED
@@ -45,6 +46,7 @@ class Choosing:
         tournament: variants in a tournament.
         pressure: chance that its best one wins.
         policy: whose rule it is; the baselines look at nothing but a variant's mean.
+        pooled: judge a variant by what was measured of all its relatives, not by its own scores alone.
     """
 
     seed: int
@@ -52,6 +54,7 @@ class Choosing:
     tournament: int = 4
     pressure: float = 0.9
     policy: Name = Name.EVOLVE
+    pooled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class Breeder:
         self._writer = writer
         self._direction = direction
         self._members = islands.Members(lineages.keeping.count)
+        self._judge = Judge(population, direction, SEED)
         self._tallies: Mapping[Arm, Tally] = {}
         self._base = ""  # parent of the present round, where children come in rounds
         self._breeding = [arm for arm in means.operators if arm.operator != REPAIR]
@@ -111,12 +115,23 @@ class Breeder:
             self._writer.note(variant)
         whole = (one for one in variants if self._population.has_source(one.digest))
         known = ((one, self._population.fitness(one.id)) for one in whole)
-        scored = ((one, self._key(fitness)) for one, fitness in known if fitness is not None)
+        scored = [(one, self._key(fitness)) for one, fitness in known if fitness is not None]
+        for variant, _ in scored:
+            self._judge.note(variant.id, new=True)
         self._members = islands.members(self._lineages.keeping.count, scored, foundings)
         if state is not None:
             self._tallies = {Arm(*arm): Tally(*sums) for arm, sums in state["arms"]}
             self._lineages.restore(state["lineages"])
             self._base = str(state["base"])
+            self._mend()
+
+    def _mend(self) -> None:
+        """Let the seed live where nobody does, and forget who is gone: a repair may take variants out."""
+        for island, one in self._lineages.alive.items():
+            if not self._members.on(island):
+                self._members.note(Event(islands.FOUNDED, "", 0.0, {"variant": SEED, "island": island}))
+            if one.best not in self._members.everybody:
+                one.best = ""
 
     def state(self) -> dict[str, Any]:
         """Return as plain JSON what ``restore`` cannot tell from the population."""
@@ -134,6 +149,7 @@ class Breeder:
         self._writer.note(variant)
         fitness = self._population.fitness(variant.id)
         if fitness is not None and self._population.has_source(variant.digest):
+            self._judge.note(variant.id, new=variant.id not in self._members.everybody)
             self._members.add(variant, self._key(fitness))
 
     def learn(self, birth: Birth, child: str | None, cost: float) -> None:
@@ -221,14 +237,23 @@ class Breeder:
     def _key(self, fitness: Fitness | None) -> float:
         return selection.rank_key(fitness, self._direction)
 
-    def _drawn(self, variant: str, rng: Generator) -> float:
-        """Draw a variant's rank key from its posterior; as it stands while the noise is unknown."""
-        fitness = self._population.fitness(variant)
-        if fitness is None:
-            return math.inf
-        prior = min(self._population.before(variant), key=lambda one: self._key(one), default=None)
-        mean, deviation = rewards.shrunk(fitness, prior, self._direction)
-        return float(rng.normal(mean, deviation)) if deviation else mean
+    def _worth(self, names: Sequence[str]) -> list[tuple[float, float]]:
+        """Return mean and standard deviation of the keys of variants, as far as they are known."""
+        if self._choosing.pooled:
+            return self._judge.posterior(names, self._members.everybody)
+        found = []
+        for name in names:
+            fitness, before = self._population.fitness(name), self._population.before(name)
+            prior = min(before, key=lambda one: self._key(one), default=None)
+            found.append(
+                (math.inf, 0.0) if fitness is None else rewards.shrunk(fitness, prior, self._direction)
+            )
+        return found
+
+    def _drawn(self, names: Sequence[str], rng: Generator) -> dict[str, float]:
+        """Draw the keys of variants from what is known of them: who is unsure wins now and then."""
+        worth = self._worth(names)
+        return {name: float(rng.normal(*known)) for name, known in zip(names, worth, strict=True)}
 
     def _best(self, island: int) -> str:
         """Return the best of an island: the one that was, until another is better past the noise."""
@@ -280,12 +305,14 @@ class Breeder:
             return self._tournament(everybody, rng)
         if rng.random() < self._choosing.epsilon:
             return everybody[int(rng.integers(len(everybody)))]
-        return min(best, key=lambda one: self._drawn(one, rng))
+        drawn = self._drawn(best, rng)
+        return min(best, key=drawn.__getitem__)
 
     def _tournament(self, names: Sequence[str], rng: Generator) -> str:
         choosing = self._choosing
-        key = functools.cache(lambda one: self._drawn(one, rng))
-        return selection.tournament(names, key, choosing.tournament, choosing.pressure, rng)
+        entrants = selection.entrants(names, choosing.tournament, rng)
+        drawn = self._drawn(entrants, rng)
+        return selection.tournament(entrants, drawn.__getitem__, len(entrants), choosing.pressure, rng)
 
     def _founder(self, island: int, others: Sequence[str]) -> str:
         """Choose who founds an island: the seed, or an elite unlike the best of the other lineages."""

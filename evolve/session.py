@@ -219,7 +219,14 @@ def breeder_of(
         population,
         Lineages(keeping),
         Means(operators, arms_of(_PROMPTED, _PLAIN, asked)),
-        Choosing(_number(settings.seed), epsilon, settings.tournament, settings.pressure, settings.policy),
+        Choosing(
+            _number(settings.seed),
+            epsilon,
+            settings.tournament,
+            settings.pressure,
+            settings.policy,
+            settings.pooled,
+        ),
         Writer(population, briefing),
         briefing.direction,
     )

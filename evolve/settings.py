@@ -104,6 +104,7 @@ class Settings(BaseModel):
     stagnation: Annotated[int, Field(ge=0)] = Field(
         20, description="children without any gain after which the LLM is asked for something else; 0: never"
     )
+    pooled: bool = Field(True, description="judge variants by all that was measured of their relatives")
     selection: Literal["epsilon", "tournament"] = Field("tournament", description="how parents are chosen")
     epsilon: Annotated[float, Field(ge=0, le=1)] = Field(
         0.2, description="share of parents drawn from all alike, where selection is epsilon"

@@ -3,11 +3,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from evolve.docket import Docket
+from evolve.docket import Docket, Planned
+from evolve.jobs import Birth
 from evolve.wishes import Next, Wish
+from operators.portfolio import Arm
+from operators.proposal import Context, Proposal, Refusal, RefusalKind
 from population.store import Population
+from population.variant import Direction
 
 
 @pytest.fixture
@@ -43,3 +48,38 @@ def test_repairs_wait_until_a_model_may_be_asked(
     assert docket.take(may_ask=False) == Next(Wish.TUNE, "v9")
     assert docket.take(may_ask=False) is None
     assert [docket.take(may_ask=True) for _ in range(2)] == [Next(Wish.REPAIR, "v0"), Next(Wish.REPAIR, "v1")]
+
+
+def test_what_the_call_of_an_admitted_child_cost_is_known_until_its_job_ends(population: Population) -> None:
+    Docket(population).admit(7, "v3", 0.25)
+    population.flush()
+    docket = Docket(population)
+    assert (docket.admitted(7), docket.cost(7)) == ("v3", 0.25)
+    assert docket.cost(8) == 0.0
+    docket.end(7)
+    assert (docket.admitted(7), docket.cost(7)) == (None, 0.0)
+
+
+def test_a_birth_is_written_down_with_its_arm_and_what_is_asked_for(population: Population) -> None:
+    arm = Arm("mutate", "openai/x", "whole")
+    context = Context("a task", "val_bpb", Direction.MINIMIZE, "", parents=(), level=2)
+    Docket(population).begin(Birth(3, arm, None, context, 5, np.random.default_rng(0)))
+    population.flush()
+    (planned,) = Docket(population).jobs()
+    assert isinstance(planned, Planned)
+    assert (planned.arm, planned.island, planned.context.level) == (arm, 5, 2)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Proposal("X = 1\n", "an idea", "mutate", "openai/x", 0.25),
+        Refusal(RefusalKind.LLM, "silence", "mutate", "openai/x", dollars=0.25),
+    ],
+)
+def test_what_an_operator_answered_is_kept_with_what_it_cost(
+    population: Population, outcome: Proposal | Refusal
+) -> None:
+    Docket(population).propose(3, outcome)
+    population.flush()
+    assert Docket(population).proposed(3) == outcome

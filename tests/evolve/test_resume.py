@@ -17,6 +17,7 @@ from tinydb import Query
 from benchmarks.landscape import NoisyExecutor, Proposer, Sloped, Tunable, search, wired
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import PATIENCE, RUNNING
+from evolve.rewards import Prices
 from operators.proposal import Context, Proposal, Refusal
 from population.store import JOURNAL, Population
 from population.variant import FailureKind
@@ -213,9 +214,9 @@ def test_what_is_learnt_from_an_outcome_that_comes_beside_a_fault_is_on_record_w
         asyncio.run(one.run())
     with closing(Population.open(tmp_path / "run")) as population:
         births = [one for one in population.events_of("measured") if one.data["ticket"] is not None]
-        tallies = population.meta("search")["breeder"]["tallies"]
-        learnt = sum(0.98**age for age in range(len(births)))
-        assert sum(successes + losses for _, _, successes, losses in tallies) == pytest.approx(learnt)
+        arms = population.meta("search")["breeder"]["arms"]
+        learnt = sum(0.98**age for age in range(len(births)))  # each cost one burst
+        assert sum(cost for _, (_, _, cost) in arms) == pytest.approx(learnt)
 
 
 @dataclass
@@ -225,11 +226,35 @@ class Paid:
     name: str = "mutate"
     arity: int = 1
     asked: list[int | None] = field(default_factory=list)
+    dollars: float = 0.0
 
     async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
         self.asked.append(context.number)
         await asyncio.sleep(0)
-        return await PLANTED.propose(context, rng)
+        return replace(await PLANTED.propose(context, rng), dollars=self.dollars)
+
+
+def test_what_a_child_cost_in_dollars_is_learnt_also_after_a_kill(tmp_path: Path) -> None:
+    folder, model = tmp_path / "run", "openai/a-model"
+    given: dict[str, Any] = {"proposer": Paid(dollars=0.5), "model": model, "asking": 4}
+    given["prices"] = Prices(3600.0, 2.0, timed=False)  # half a dollar is worth a quarter of a burst
+    one, population = search(folder, executor=Deadly(slots=2), evaluations=30, seed=1, **given)
+    with closing(population):
+        with pytest.raises(Crash):
+            asyncio.run(one.run())
+        progress = population.notes("notes.progress").values()
+        assert [one["dollars"] for one in progress if "variant" in one].count(0.5) > 0
+    for _ in range(PATIENCE - 1):
+        with pytest.raises(Crash):
+            resumed(folder, 30, executor=Deadly(slots=2), crashed=True, **given)
+    found = resumed(folder, 30, executor=Deadly(slots=2), crashed=True, **given)
+    with closing(Population.open(folder)) as population:
+        births = [one for one in population.events_of("measured") if one.data["ticket"] is not None]
+        spent = {m.variant: m.spent for name in found["variants"] for m in found["measurements"][name]}
+    costs = [spent[one.data["variant"]] + 0.25 for one in births]
+    learnt = sum(0.98**age * cost for age, cost in enumerate(reversed(costs)))
+    ((_, (_, _, cost)),) = found["search"]["breeder"]["arms"]
+    assert cost == pytest.approx(learnt)
 
 
 def test_a_proposal_that_was_paid_for_is_not_asked_for_again(tmp_path: Path) -> None:
