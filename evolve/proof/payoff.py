@@ -18,7 +18,7 @@ LEVEL = 0.95
 ENOUGH = 6
 """Seeds from which two policies may be told apart.
 
-Of fewer, not even differences that are all on one side are beyond chance: 2 / 2**5 > 1 - LEVEL (sign test).
+Of five, not even differences that are all on one side are beyond chance: 2 / 2**5 > 1 - LEVEL (sign test).
 Rankings of such systems flip with few seeds (arXiv 2609.19799).
 """
 
