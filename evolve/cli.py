@@ -418,7 +418,9 @@ def _settings(given: Mapping[str, Any]) -> Settings:
 
 def _flags_of_run(context: typer.Context) -> Mapping[str, Any]:
     """Read what is left of a command line as ``run`` would."""
-    given = dict(typer.main.get_group(app).commands["run"].make_context("run", [*context.args]).params)
+    given = dict(
+        typer.main.get_group(app).commands["run"].make_context("python -m evolve run", [*context.args]).params
+    )
     for flag, ours in (("policy", "--policies"), ("seed", "--seeds")):
         if given[flag] is not None:
             raise InputError(f"--{flag} is for one run; give {ours}")

@@ -79,13 +79,18 @@ async def _made(todo: Sequence[Run], parallel: int, brake: Brake, progress: Prog
                 brake.pull("a run failed")
                 return
             if ended(run.folder):
-                with Population.open(run.folder) as population:
-                    result = result_of(population, run.policy, run.seed)
-                progress.ended(run.title if result is None else result_line(result))
+                progress.ended(_told(run))
 
     await asyncio.gather(*(worker() for _ in range(parallel)))
     if faults:
         raise faults[0]
+
+
+def _told(run: Run) -> str:
+    """Say what a run came to."""
+    with Population.open(run.folder) as population:
+        result = result_of(population, run.policy, run.seed)
+    return run.title if result is None else result_line(result)
 
 
 async def _one(run: Run, brake: Brake) -> None:
@@ -114,6 +119,8 @@ async def _one(run: Run, brake: Brake) -> None:
         brake.pull("interrupted")
     elif code:
         raise _fault(run, code, log, start)
+    elif not ended(run.folder):
+        raise EngineFault(f"the run of {run.title} ended before its budget was used; {log} says why")
 
 
 def _command(run: Run) -> list[str]:

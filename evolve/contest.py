@@ -35,6 +35,7 @@ SEEDS = 6
 """Seeds when nobody says how many: the fewest that two policies may be told apart by."""
 
 _MOST = 1000
+_TENTH = 0.1  # seconds to which a run's clock is rounded
 _OURS = ("policy", "seed")  # settings that differ from run to run
 _TEXTS = {"seed_file": "seed.py", "program": "program.md"}
 
@@ -296,7 +297,7 @@ def ended(folder: Path) -> bool:
         limits = Limits(**population.meta("budgets", {}))
         paid = population.paid
         counts = counted(population, SEED, 0)
-        clock = float(population.meta("clock") or 0.0)
+        clock = float(population.meta("clock") or 0.0) + _TENTH
         spent = Spent(counts.evaluations, clock, paid.dollars, paid.calls)
         best = population.fitness(population.meta("champion"))
         return bool(budget.exhausted(limits, spent, best, direction(population)))

@@ -164,7 +164,7 @@ def _interval(one: Mean, decimals: int) -> str:
 def _legend(outcome: Outcome) -> str:
     """Say what the figures are."""
     return (
-        f"means of a run; gain: the champion against the seed variant in {outcome.metric}, + is better; "
+        f"means over seeds; gain: the champion against the seed variant in {outcome.metric}, + is better; "
         "intervals by bootstrap over seeds"
     )
 
