@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from operators.proposal import Attempt, Context, Parent
+from evolve.ancestry import Ancestry
+from operators.proposal import Ancestor, Attempt, Context, Parent
 from population import selection
 from population.fitness import Fitness
 from population.ranking import Ranking
@@ -38,11 +39,13 @@ class Writer:
     Args:
         population: what is known.
         briefing: what every operator is told.
+        ancestry: looks up what two parents descend from; None to leave that out.
     """
 
-    def __init__(self, population: Population, briefing: Briefing) -> None:
+    def __init__(self, population: Population, briefing: Briefing, ancestry: Ancestry | None = None) -> None:
         self._population = population
         self._briefing = briefing
+        self._ancestry = ancestry
         self._children: defaultdict[str, dict[str, None]] = defaultdict(dict)
 
     def note(self, variant: Variant) -> None:
@@ -73,8 +76,13 @@ class Writer:
             attempts=self._attempts(parents[0].variant),
             noise=self._population.noise(),
             number=ticket,
+            ancestor=self._ancestor(names),
             level=level,
         )
+
+    def _ancestor(self, names: Sequence[str]) -> Ancestor | None:
+        """Return what two parents have in common, None where it is not to be told."""
+        return self._ancestry.ancestor(*names) if self._ancestry is not None and len(names) == 2 else None
 
     def _parent(self, name: str) -> Parent:
         """Put together all that is known of a variant."""

@@ -122,6 +122,8 @@ def run(
     policy: Annotated[str | None, _option("policy")] = None,
     seed: Annotated[int | None, _option("seed")] = None,
     trials: Annotated[int | None, _option("trials")] = None,
+    merge: Annotated[float | None, _option("merge")] = None,
+    hunks: Annotated[bool | None, _option("hunks")] = None,
     islands: Annotated[int | None, _option("islands")] = None,
     patience: Annotated[int | None, _option("patience")] = None,
     stagnation: Annotated[int | None, _option("stagnation")] = None,

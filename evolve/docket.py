@@ -116,8 +116,14 @@ class Docket:
             found = ((parent, self._population.source(parent.variant.digest)) for parent in parents)
             return tuple(replace(parent, source=source) for parent, source in found)
 
+        above = context.ancestor
+        if above is not None:
+            above = replace(above, source=self._population.source(above.digest))
         context = replace(
-            context, parents=sourced(context.parents), inspirations=sourced(context.inspirations)
+            context,
+            parents=sourced(context.parents),
+            inspirations=sourced(context.inspirations),
+            ancestor=above,
         )
         return replace(planned, context=context)
 
@@ -259,6 +265,7 @@ def _written(job: Job) -> dict[str, Any]:
         job.context,
         parents=tuple(replace(parent, source="") for parent in job.context.parents),
         inspirations=tuple(replace(parent, source="") for parent in job.context.inspirations),
+        ancestor=job.context.ancestor and replace(job.context.ancestor, source=""),
     )
     return {
         "kind": "birth",

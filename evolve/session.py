@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from evolve import runs
+from evolve.ancestry import Ancestry
 from evolve.breeding import Breeder, Choosing, Means
 from evolve.briefing import Briefing, Writer
 from evolve.bursts import process, scratch
@@ -34,6 +35,7 @@ from operators.chat import Chat, Model
 from operators.crossover import Crossover
 from operators.llm import LiteLLM
 from operators.local import LocalModelError, LocalServer
+from operators.merge import Merge
 from operators.mutate import Mutate
 from operators.portfolio import Arm, arms_of, forms_of
 from operators.proposal import Operator
@@ -45,7 +47,7 @@ from population.ledger import Call, Event
 from population.store import Population
 
 _PROMPTED = {kind.name: kind.forms for kind in (Mutate, Crossover, Repair)}
-_PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1
+_PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1; that of Merge is set
 _TRIES = 3  # starts of the local LLM server, one after the other, before the search gives up
 _WATCH = 2.0  # seconds between two looks at the local LLM server
 
@@ -211,14 +213,18 @@ def breeder_of(
     asked = [form for model in models for form in forms_of(model, free and ours)] if chat is not None else []
     keeping = Keeping(settings.islands, settings.patience, settings.stagnation)
     epsilon = settings.epsilon if settings.selection == "epsilon" else None
-    operators = _operators(chat, asked)
+    operators = _operators(chat, asked, settings)
+    plain = _PLAIN | ({Merge.name: settings.merge} if settings.merge else {})
+    ancestry = (
+        Ancestry(population, briefing.direction) if ours and (settings.merge or settings.hunks) else None
+    )
     if not ours:
         kept = {Mutate.name, Repair.name} if asked else {Syntactic.name}
         operators = {arm: one for arm, one in operators.items() if arm.operator in kept}
     return Breeder(
         population,
         Lineages(keeping),
-        Means(operators, arms_of(_PROMPTED, _PLAIN, asked)),
+        Means(operators, arms_of(_PROMPTED, plain, asked)),
         Choosing(
             _number(settings.seed),
             epsilon,
@@ -227,20 +233,23 @@ def breeder_of(
             settings.policy,
             settings.pooled,
         ),
-        Writer(population, briefing),
+        Writer(population, briefing, ancestry),
         briefing.direction,
     )
 
 
-def _operators(chat: Chat | None, asked: Sequence[Model]) -> dict[Arm, Operator]:
+def _operators(chat: Chat | None, asked: Sequence[Model], settings: Settings) -> dict[Arm, Operator]:
     """Return one operator for each arm: those that ask no model, and for each model those that it can do."""
     operators: dict[Arm, Operator] = {Arm(Syntactic.name): Syntactic(), Arm(Recombine.name): Recombine()}
+    if settings.merge:
+        operators[Arm(Merge.name)] = Merge()
     if chat is None:
         return operators
     for model in asked:
-        for kind in (Mutate, Crossover, Repair):
-            if model.form in kind.forms:
-                operators[Arm(kind.name, model.name, model.form.value)] = kind(chat, model)
+        kinds = (Mutate(chat, model), Crossover(chat, model, hunks=settings.hunks), Repair(chat, model))
+        operators |= {
+            Arm(one.name, model.name, model.form.value): one for one in kinds if model.form in one.forms
+        }
     return operators
 
 

@@ -97,6 +97,12 @@ class Settings(BaseModel):
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
     trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
+    merge: Annotated[float, Field(ge=0, le=100)] = Field(
+        0.4, description="prior weight of merges of two lineages beside a model's 1; 0: none"
+    )
+    hunks: bool = Field(
+        True, description="show a crossover's LLM what its parents changed since their common ancestor"
+    )
     islands: Annotated[int, Field(ge=1, le=100)] = Field(2, description="lineages at the start")
     patience: Annotated[int, Field(ge=0)] = Field(
         30, description="children without a gain after which a lineage is given up for a new one; 0: never"

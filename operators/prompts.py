@@ -13,6 +13,7 @@ import string
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
+from operators.branches import told
 from operators.chat import ReplyForm
 from operators.edits import spelled, spelled_range
 from operators.proposal import Attempt, Context, Parent
@@ -28,6 +29,8 @@ ATTEMPTS = 12  # shown to a large model
 SMALL_ATTEMPTS = 3
 INSPIRATIONS = 3
 DIFF_LENGTH = 4000  # characters of one inspiration
+OTHER_LENGTH = 8000  # characters of what the second parent of a crossover changed
+OWN_LENGTH = 3000  # of what the first one changed, which is shown whole, too
 TRACEBACK_LENGTH = 3000
 SMALL_DIRECTIONS = 200
 CURVE_POINTS = 6
@@ -79,7 +82,10 @@ def mutate(context: Context, form: ReplyForm) -> Messages:
 
 
 def crossover(context: Context, form: ReplyForm) -> Messages:
-    """Return the messages that ask for a child of both parents, written as a change to the first."""
+    """Return the messages that ask for a child of both parents, written as a change to the first.
+
+    Of the second parent only what it changed since their common ancestor is shown, where that is shorter.
+    """
     first, second = context.parents[:2]
     values = {
         **_goal(context),
@@ -89,7 +95,15 @@ def crossover(context: Context, form: ReplyForm) -> Messages:
         "standing": standing(first, context),
         "parent": fenced(first.source, "python"),
     }
-    return ("system", system(context, form)), ("user", render("crossover", values))
+    name, above = "crossover", context.ancestor
+    if above is not None:
+        own = told(above.source, first.source, above.branches[0], OWN_LENGTH)
+        other = told(above.source, second.source, above.branches[1], OTHER_LENGTH)
+        if len(own) + len(other) < len(second.source):
+            name = "crossover_hunks"
+            shown = {"own": fenced(own, "diff"), "other": fenced(other, "diff")}
+            values |= {"ancestor": above.variant, **shown}
+    return ("system", system(context, form)), ("user", render(name, values))
 
 
 def repair(context: Context, form: ReplyForm) -> Messages:
