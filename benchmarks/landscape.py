@@ -21,7 +21,9 @@ from evolve.briefing import Briefing, Writer
 from evolve.budget import Limits
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import recover
+from evolve.lessons import Lessons
 from evolve.measuring import Brake, Meter
+from evolve.memory import Memory, Rules
 from evolve.policy import Policy
 from evolve.race import SEED
 from evolve.room import Room
@@ -31,12 +33,14 @@ from evolve.settings import Settings
 from evolve.tuning import Studies
 from operators.portfolio import Arm, Portfolio
 from operators.proposal import Context, Operator, Proposal, Refusal
+from operators.reflect import Reflector
 from population.genome import values_of
 from population.islands import Islands
 from population.store import Population
 from population.variant import Direction, Variant
 
 SOURCE = "GAIN = 0.0\n\n\ndef train(burst):\n    return None\n"
+FORGETFUL = Rules(on=False)  # ideas here differ in a number alone, and would be taken for one another
 _GAIN = re.compile(r"^GAIN = (.*)$", re.MULTILINE)
 
 
@@ -151,6 +155,8 @@ def wired(
     seed: int,
     crashed: bool = False,
     model: str = "",
+    rules: Rules = FORGETFUL,
+    reflector: Reflector | None = None,
     **changes: object,
 ) -> Search:
     """Put a search together with the default settings.
@@ -164,10 +170,13 @@ def wired(
         seed: of every choice.
         crashed: whether the session before this one was killed.
         model: the model that the proposer is taken to ask.
+        rules: of the memory; by default there is none.
+        reflector: whoever looks back.
         changes: fields of the policy that differ.
     """
     defaults = Settings()
     arm = Arm(proposer.name, model)
+    memory = Memory(population, Direction.MINIMIZE, rules, Lessons(folder), reflector)
     operators: Mapping[Arm, Operator] = {arm: proposer}
     breeder = Breeder(
         population,
@@ -175,7 +184,7 @@ def wired(
         operators,
         Portfolio({arm: 1.0}),
         Choosing(defaults.tournament, defaults.pressure, seed),
-        Writer(population, Briefing("a landscape", "score", Direction.MINIMIZE, "")),
+        Writer(population, Briefing("a landscape", "score", Direction.MINIMIZE, ""), memory),
         Direction.MINIMIZE,
     )
     recover(population, crashed)
@@ -197,4 +206,4 @@ def wired(
     room = Room(folder, lambda: brake.on, lambda _: None)
     meter = Meter(executor, brake, Seeds(seed), room)
     studies = Studies(folder / "studies", Direction.MINIMIZE)
-    return Search(policy, population, breeder, meter, studies, brake, room, lambda _: None)
+    return Search(policy, population, breeder, meter, studies, brake, room, memory, lambda _: None)

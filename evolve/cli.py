@@ -126,6 +126,9 @@ def run(
     seed_replicates: Annotated[int | None, _option("seed_replicates")] = None,
     replicates: Annotated[float | None, _option("replicates")] = None,
     confidence: Annotated[float | None, _option("confidence")] = None,
+    remember: Annotated[bool | None, _option("remember", "--remember/--no-remember")] = None,
+    retest: Annotated[float | None, _option("retest")] = None,
+    lessons_every: Annotated[int | None, _option("lessons_every")] = None,
     as_json: Json = False,
 ) -> None:
     """Search for a better train.py."""

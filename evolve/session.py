@@ -18,7 +18,9 @@ from evolve.bursts.sandbox import Level
 from evolve.docket import recover
 from evolve.errors import EngineFault, EvolveError
 from evolve.interrupts import INTERRUPTED, supervised
+from evolve.lessons import Lessons
 from evolve.measuring import Brake, Meter
+from evolve.memory import Memory, Rules
 from evolve.policy import Policy
 from evolve.preparing import Prepared
 from evolve.report.live import Display
@@ -33,6 +35,7 @@ from operators.local import LocalModelError, LocalServer
 from operators.mutate import Mutate
 from operators.portfolio import Arm, Portfolio, arms_of
 from operators.proposal import Operator
+from operators.reflect import Reflector, strongest
 from operators.repair import Repair
 from operators.syntactic import Recombine, Syntactic
 from population.disk import write_whole
@@ -100,18 +103,25 @@ async def _wired(
     chat, _ = await asyncio.gather(_chat(folder, prepared, population, room, stack), executor.start())
     operators = _operators(chat)
     briefing = Briefing(_described(prepared), task.metric, task.direction, prepared.directions)
+    memory = Memory(
+        population,
+        task.direction,
+        Rules(settings.remember, settings.retest, settings.lessons_every, _number(settings.seed)),
+        Lessons(folder),
+        _reflector(chat, briefing),
+    )
     breeder = Breeder(
         population,
         Islands(settings.islands, settings.migrate_every),
         operators,
         Portfolio(arms_of(_PROMPTED, _PLAIN, prepared.choice.models)),
         Choosing(settings.tournament, settings.pressure, _number(settings.seed)),
-        Writer(population, briefing),
+        Writer(population, briefing, memory),
         task.direction,
     )
     meter = Meter(executor, brake, Seeds(_number(settings.seed)), room)
     studies = Studies(folder / "studies", task.direction)
-    return Search(_policy(prepared), population, breeder, meter, studies, brake, room, display.event)
+    return Search(_policy(prepared), population, breeder, meter, studies, brake, room, memory, display.event)
 
 
 def plan(folder: Path, prepared: Prepared) -> Plan:
@@ -219,6 +229,14 @@ def _operators(chat: LiteLLM | None) -> dict[Arm, Operator]:
             if model.form in kind.forms:
                 operators[Arm(kind.name, model.name)] = kind(chat, model)
     return operators
+
+
+def _reflector(chat: LiteLLM | None, briefing: Briefing) -> Reflector | None:
+    """Return who looks back on the search: the strongest model, None where there are but small ones."""
+    model = None if chat is None else strongest(chat.models)
+    if chat is None or model is None:
+        return None
+    return Reflector(chat, model, briefing.task, briefing.metric, briefing.direction, briefing.directions)
 
 
 def _policy(prepared: Prepared) -> Policy:

@@ -40,6 +40,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Recurring:
+    """An error, or an idea in vain, that came again and again, and how often."""
+
+    what: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """All that an operator may know.
 
@@ -53,6 +61,10 @@ class Context:
         attempts: what was tried around the first parent, oldest first.
         noise: standard deviation of one burst's score; NaN when unknown.
         number: number of the birth; names its exchange with a model.
+        history: what led from the seed to the first parent, oldest first.
+        failures: what failed again and again in this run.
+        lessons: what was learnt in this run, one line each.
+        known: how many outcomes were on record when this was written.
     """
 
     task: str
@@ -64,6 +76,10 @@ class Context:
     attempts: tuple[Attempt, ...] = ()
     noise: float = float("nan")
     number: int | None = None
+    history: tuple[Attempt, ...] = ()
+    failures: tuple[Recurring, ...] = ()
+    lessons: tuple[str, ...] = ()
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +100,20 @@ class RefusalKind(enum.StrEnum):
     EDIT = "edit"  # the edit does not apply to the parent
     UNCHANGED = "unchanged"  # the child is its parent
     DUPLICATE = "duplicate"  # the child is a variant already known
+    REPEATED = "repeated"  # the idea was tried before, in vain
     NOTHING = "nothing"  # the operator found nothing to do on these parents
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No child, and why, in one precise sentence."""
+    """No child, and why, in one precise sentence; ``twins`` are the earlier variants of a repeated idea."""
 
     kind: RefusalKind
     reason: str
     operator: str
     model: str = ""
     hypothesis: str = ""
+    twins: tuple[str, ...] = ()
 
 
 class Operator(Protocol):
