@@ -18,7 +18,7 @@ from population.edit import Edit
 from population.gain import Gain
 from population.ideas import Ideas
 from population.ledger import Event
-from population.ranking import Ranking
+from population.ranking import number_of
 from population.recurring import Frequent
 from population.variant import FailureKind, Variant
 
@@ -28,6 +28,7 @@ ADMITTED, MEASURED, REPLICATED, TUNED, REFUSED = "admitted", "measured", "replic
 _ERRORS = 5  # errors that are told, of those that came twice or more
 _VAIN = 3  # ideas that are told, of those that were tried twice or more and never worked
 _REFUSED = 2  # refused ideas that are told of one parent
+_BEST = 50  # children whose gains are at hand
 _LATEST = 30  # children that are told of as the latest
 _LENGTH = 160  # characters of an error
 _NUMBER = re.compile(r"\d+")
@@ -45,7 +46,7 @@ class Chronicle:
         self.ideas = Ideas()
         self.measured = 0
         self.improved = 0
-        self.best = Ranking()
+        self._gains: dict[str, float] = {}
         self.latest: deque[str] = deque(maxlen=_LATEST)
         self.failures: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
@@ -65,6 +66,10 @@ class Chronicle:
         elif event.kind == REFUSED:
             self._note_refusal(data)
 
+    def best(self, count: int) -> list[str]:
+        """Return the children with the largest gains, the largest first; the older of equals."""
+        return sorted(self._gains, key=lambda one: (-self._gains[one], number_of(one)))[:count]
+
     def recurring(self) -> tuple[Recurring, ...]:
         """Return the errors that came again, then the ideas tried again in vain; most often first."""
         errors, ideas = self._errors.most(2), self._vain.most(2)
@@ -83,7 +88,9 @@ class Chronicle:
         first = kind == MEASURED
         self.ideas.learn(name, failure if first else "", gain)
         if gain is not None:
-            self.best.set(name, -gain.value)
+            self._gains[name] = gain.value
+            if len(self._gains) > 2 * _BEST:
+                self._gains = {one: self._gains[one] for one in sorted(self.best(_BEST), key=number_of)}
         edit, outcome = self.ideas.edit(name), self.ideas.outcome(name)
         assert outcome is not None
         if first:

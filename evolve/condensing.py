@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from evolve.chronicle import Chronicle
+from operators.edits import one_line
 from population.edit import places
 from population.errors import Corrupt
 from population.ideas import Outcome
@@ -25,7 +26,7 @@ def condensed(population: Population, chronicle: Chronicle, lessons: Sequence[st
     """
     sections = (
         ("Standing", _standing(population, chronicle)),
-        ("Best ideas, with their gain", _told(population, chronicle, chronicle.best.best(_BEST), best=True)),
+        ("Best ideas, with their gain", _told(population, chronicle, chronicle.best(_BEST), best=True)),
         ("Latest children, oldest first", _told(population, chronicle, chronicle.latest)),
         ("Came again and again", (f"{one.times} times: {one.what}" for one in chronicle.recurring())),
         ("Where changes were made: children, those better than their parent", _places(chronicle)),
@@ -54,7 +55,7 @@ def _told(
     for name in names:
         variant, outcome = population.variants.get(name), chronicle.ideas.outcome(name)
         if variant is not None and outcome is not None and (outcome.worked or not best):
-            yield f"{name} {said(outcome)}: {variant.hypothesis[:_IDEA]}"
+            yield f"{name} {said(outcome)}: {one_line(variant.hypothesis)[:_IDEA]}"
 
 
 def said(outcome: Outcome) -> str:

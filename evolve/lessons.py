@@ -16,6 +16,7 @@ from pathlib import Path
 
 from operators.reflect import LINES, cut
 from population.disk import open_file, write_whole
+from population.errors import StoreFailed
 from population.ledger import Event
 
 FILE = "lessons.md"
@@ -81,13 +82,16 @@ class Lessons:
     def publish(self) -> None:
         """Write new lessons to the file, unless somebody edited it after they were asked for.
 
+        A file that cannot be written for another reason than room is left: what counts is on record.
+
         Raises:
-            StoreFull, StoreFailed: the disk did not take it.
+            StoreFull: the disk did not take it.
         """
         if not self._unwritten or self._file is None:
             return
         if self.base() in ("", self._base):
-            write_whole(self._file, written(self._own).encode())
+            with suppress(StoreFailed):
+                write_whole(self._file, written(self._own).encode())
         self._unwritten = False
 
     def _edited(self) -> str | None:

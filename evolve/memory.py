@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evolve import repeats
+from evolve.admission import LONGEST
 from evolve.chronicle import ADMITTED, MEASURED, REFUSED, REPLICATED, TUNED, Chronicle
 from evolve.condensing import condensed
 from evolve.jobs import Reflect
@@ -110,7 +111,7 @@ class Memory:
             ticket: of the birth; with the seed it decides on a re-test.
             ordered: judge by what was known when the birth was planned, whatever has come in since.
         """
-        if not self._rules.on:
+        if not self._rules.on or len(proposal.source) > LONGEST:
             return {}
         done = edit(context.parents[0].source, proposal.source)
         if done is None:
@@ -211,5 +212,5 @@ class Memory:
         return Reflect(ticket, ledger, lessons.kept(), lessons.base())
 
     def publish(self) -> None:
-        """Write new lessons to their file (errors as in ``write_whole``)."""
+        """Write new lessons to their file (errors as in ``Lessons.publish``)."""
         self._lessons.publish()

@@ -12,13 +12,23 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from population.edit import Edit
+from population.edit import Edit, marks
 from population.gain import Gain
 from population.ideas import Outcome, Tried
+from population.variant import FailureKind
 
 ENOUGH = 2.0
 """Failures from which an idea is refused."""
 
+_WITH_ANY_NUMBERS = frozenset(
+    {
+        FailureKind.SYNTAX,
+        FailureKind.CONTRACT,
+        FailureKind.EXCEPTION,
+        FailureKind.NONCAUSAL,
+        FailureKind.STATEFUL,
+    }
+)
 SHOWN = 4  # earlier variants that a refusal names
 
 
@@ -43,13 +53,14 @@ def weight(outcome: Outcome, exact: bool) -> float:
     """Return how much one outcome counts as a failure of its idea.
 
     1 for an edit that does not run or is worse past the noise, half of that for no gain within the noise; and
-    half where a score was reached with other numbers, which may have been what was wrong.
+    half where its numbers were others, which may have been what was wrong, unless it breaks with any.
     """
+    same = 1.0 if exact or outcome.failure in _WITH_ANY_NUMBERS else 0.5
     if outcome.failed:
-        return 1.0
+        return same
     if outcome.gain is None or not outcome.gain.value <= 0.0:
         return 0.0
-    return (1.0 if outcome.gain.worse else 0.5) * (1.0 if exact else 0.5)
+    return same if outcome.gain.worse else 0.5 * same
 
 
 def repeated(tried: Sequence[Tried], parents: Mapping[str, str], parent: str) -> Repeat | None:
@@ -64,19 +75,20 @@ def repeated(tried: Sequence[Tried], parents: Mapping[str, str], parent: str) ->
         parent: the one that it would be tried on now.
     """
     breaks = [one for one in tried if one.outcome.failed]
+    broken = sum(weight(one.outcome, one.exact) for one in breaks)
     losses: defaultdict[str, list[float]] = defaultdict(list)
     for one in tried:
-        if not (one.outcome.failed or one.outcome.worked):
+        if not one.outcome.failed:
             losses[parents[one.variant]].append(weight(one.outcome, one.exact))
     lost = sum(sum(several) if where == parent else max(several) for where, several in losses.items())
     worked = sum(one.outcome.worked for one in tried)
-    failures = len(breaks) + lost - ENOUGH * worked
+    failures = broken + lost - ENOUGH * worked
     if failures < ENOUGH:
         return None
     twins = tuple(one.variant for one in tried if weight(one.outcome, one.exact) > 0.0)
     shown = " and ".join(twins[-SHOWN:])
     what = f"did not run ({breaks[-1].outcome.failure})" if breaks else "was no better than its parent"
-    return Repeat(failures, twins, f"the same idea {what} as {shown}", len(breaks) >= ENOUGH and not worked)
+    return Repeat(failures, twins, f"the same idea {what} as {shown}", broken >= ENOUGH and not worked)
 
 
 def restored(edit: Edit, line: Iterable[tuple[str, Edit | None, Gain | None]]) -> Repeat | None:
@@ -90,10 +102,11 @@ def restored(edit: Edit, line: Iterable[tuple[str, Edit | None, Gain | None]]) -
         mark: name
         for name, theirs, gain in line
         if theirs is not None and gain is not None and gain.sure
-        for mark in theirs.removed
+        for mark in marks(theirs.removed)
     }
-    back = edit.added & removed.keys()
-    if not back or 2 * len(back) <= len(edit.added):
+    added = marks(edit.added)
+    back = added & removed.keys()
+    if not back or 2 * len(back) <= len(added):
         return None
     names = tuple(sorted({removed[mark] for mark in back}))
     shown = " and ".join(names[:SHOWN])

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+
+import msgspec
 
 _TOKEN = re.compile(
     r"""
@@ -34,6 +37,7 @@ _BLOCKS = frozenset({"def", "class"})
 _SHORTEST = 3  # tokens of a line that says something when it comes back; ``else :`` does not
 _MOST = 64  # removed lines that are kept of one edit
 _PLACES = 6  # names of definitions that are kept of one edit
+_MARK = 4  # bytes of the hash of a line
 _NAME = 60  # characters of such a name
 
 
@@ -52,35 +56,33 @@ class Line:
     masked: str
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True, gc=False):
     """The signature of one edit.
 
     Args:
         exact: hash of the lines that it adds and removes.
         loose: the same with all numbers masked; empty when nothing but numbers changes.
-        removed: hashes of the lines removed, those left out that are too short to say anything.
+        removed: marks of the lines removed (see ``marks``), but for those too short to say anything.
         places: the definitions that it touches.
-        added: hashes of the lines added; not kept on record.
+        added: marks of the lines added; not kept on record.
     """
 
     exact: str
     loose: str
-    removed: frozenset[bytes]
+    removed: bytes
     places: tuple[str, ...]
-    added: frozenset[bytes] = frozenset()
+    added: bytes = b""
 
     def written(self) -> dict[str, Any]:
         """Return as plain JSON what is kept of it."""
-        removed = b"".join(sorted(self.removed)).hex()
-        return {"exact": self.exact, "loose": self.loose, "removed": removed, "places": [*self.places]}
+        removed, places = self.removed.hex(), [*self.places]
+        return {"exact": self.exact, "loose": self.loose, "removed": removed, "places": places}
 
     @classmethod
     def read(cls, written: Mapping[str, Any]) -> Self:
         """Return what ``written`` kept."""
-        removed = bytes.fromhex(written["removed"])
-        marks = frozenset(removed[at : at + 4] for at in range(0, len(removed), 4))
-        return cls(written["exact"], written["loose"], marks, tuple(written["places"]))
+        removed, places = bytes.fromhex(written["removed"]), tuple(map(sys.intern, written["places"]))
+        return cls(written["exact"], written["loose"], removed, places)
 
 
 def edit(parent: str, child: str) -> Edit | None:
@@ -94,10 +96,15 @@ def edit(parent: str, child: str) -> Edit | None:
     return Edit(
         exact=_hash(_signed(_spelled(added), _spelled(removed))),
         loose=_hash(loosely) if loosely else "",
-        removed=frozenset(_marks(removed)[:_MOST]),
+        removed=_marked(removed, _MOST),
         places=tuple(dict.fromkeys(line.place[-_NAME:] for line in (*removed, *added)))[:_PLACES],
-        added=frozenset(_marks(added)),
+        added=_marked(added, added.total()),
     )
+
+
+def marks(packed: bytes) -> frozenset[bytes]:
+    """Return the marks of lines that an edit holds, one by one."""
+    return frozenset(packed[at : at + _MARK] for at in range(0, len(packed), _MARK))
 
 
 def lines(source: str) -> Iterator[Line]:
@@ -178,9 +185,8 @@ def _hash(signed: Iterable[str]) -> str:
     return hashlib.blake2b("\n".join(signed).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _marks(side: Counter[Line]) -> list[bytes]:
-    """Return a short hash of each line that says something."""
-    telling = (f"{line.place}: {line.text}" for line in side if line.text.count(" ") >= _SHORTEST - 1)
-    return [
-        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).digest() for text in telling
-    ]
+def _marked(side: Counter[Line], most: int) -> bytes:
+    """Return the marks of the lines that say something, at most so many, in one order."""
+    telling = [f"{line.place}: {line.text}" for line in side if line.text.count(" ") >= _SHORTEST - 1]
+    encoded = (text.encode("utf-8", "surrogatepass") for text in telling[:most])
+    return b"".join(sorted(hashlib.blake2b(text, digest_size=_MARK).digest() for text in encoded))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from population.fitness import Fitness
 from population.variant import Direction
@@ -12,8 +13,7 @@ from population.variant import Direction
 _CLEAR = 2.0  # standard errors past which a loss is no luck
 
 
-@dataclass(frozen=True, slots=True)
-class Gain:
+class Gain(msgspec.Struct, frozen=True, gc=False):
     """A gain over the best parent (negative: a loss) and its standard error, NaN while no noise is known."""
 
     value: float

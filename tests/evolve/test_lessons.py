@@ -99,6 +99,7 @@ def test_a_file_that_a_kill_left_behind_is_nobodys_edit(tmp_path: Path, lines: S
 def test_a_file_that_cannot_be_read_is_as_good_as_none(tmp_path: Path, lessons: Lessons) -> None:
     learnt(lessons, "now")
     (tmp_path / FILE).mkdir()
+    lessons.publish()
     assert lessons.lines() == ("now",)
     (tmp_path / FILE).rmdir()
     os.mkfifo(tmp_path / FILE)

@@ -37,6 +37,12 @@ def test_an_edit_that_did_not_run_twice_is_refused_and_its_twins_are_named() -> 
     assert judged(CRASH, CRASH, exact=False) is not None
 
 
+def test_what_takes_too_long_with_other_numbers_may_not_with_these() -> None:
+    slow = Outcome(1, "timeout", None)
+    assert judged(slow, slow) is not None
+    assert judged(slow, slow, slow, exact=False) is None
+
+
 def test_an_idea_that_was_worse_on_two_parents_is_refused() -> None:
     repeat = judged(WORSE, WORSE)
     assert repeat is not None
@@ -66,8 +72,13 @@ def test_each_success_outweighs_as_many_failures_as_are_enough() -> None:
 
 
 def an_edit(added: bytes = b"", removed: bytes = b"") -> Edit:
+    """Return an edit of lines that are told by one letter each."""
     return Edit(
-        "e", "l", frozenset(bytes([one]) for one in removed), (), frozenset(bytes([one]) for one in added)
+        "e",
+        "l",
+        b"".join(4 * bytes([one]) for one in removed),
+        (),
+        b"".join(4 * bytes([one]) for one in added),
     )
 
 

@@ -229,6 +229,30 @@ def test_a_search_that_remembers_goes_on_to_the_same_end_wherever_it_is_cut(tmp_
         assert resumed(cut, 70, **given) == expected
 
 
+def test_a_look_back_goes_on_after_a_kill_or_is_given_up_with_the_model_that_is_gone(tmp_path: Path) -> None:
+    folder, given = tmp_path / "run", remembering()
+    one, population = search(folder, evaluations=50, seed=1, **given)
+    with closing(population):
+        asyncio.run(one.run())
+    lines = (folder / JOURNAL).read_bytes().splitlines(keepends=True)
+    for kept in range(len(lines)):
+        (folder / JOURNAL).write_bytes(b"".join(lines[: kept + 1]))
+        with closing(Population.open(folder)) as population:
+            asked = [
+                job["job"] for job in population.notes("notes.jobs").values() if job["kind"] == "reflect"
+            ]
+        if asked:
+            break
+    cut = shutil.copytree(folder, tmp_path / "cut")
+    chat = Looking()
+    resumed(folder, 50, **{**given, "reflector": replace(given["reflector"], chat=chat)})
+    assert chat.asked[0] == asked[0]["ticket"]
+    resumed(Path(cut), 50, **{**given, "reflector": None})
+    with closing(Population.open(Path(cut))) as population:
+        assert not population.events_of("lessons")
+        assert all(job["kind"] != "reflect" for job in population.notes("notes.jobs").values())
+
+
 class Crash(BaseException):
     """The end of the process, as far as a search can see it."""
 

@@ -8,7 +8,7 @@ from population.ideas import Ideas
 
 
 def an_edit(exact: str, loose: str) -> Edit:
-    return Edit(exact, loose, frozenset(), ())
+    return Edit(exact, loose, b"", ())
 
 
 @pytest.fixture
