@@ -22,8 +22,10 @@ from evolve.briefing import Briefing, Writer
 from evolve.budget import Limits
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import recover
+from evolve.lessons import Lessons
 from evolve.lineages import Keeping, Lineages
 from evolve.measuring import Brake, Meter
+from evolve.memory import Memory, Rules
 from evolve.policies import Name, changed
 from evolve.policy import Policy
 from evolve.race import SEED
@@ -35,11 +37,13 @@ from evolve.settings import Settings
 from evolve.tuning import Studies
 from operators.portfolio import Arm
 from operators.proposal import Context, Operator, Proposal, Refusal
+from operators.reflect import Reflector
 from population.genome import values_of
 from population.store import Population
 from population.variant import Direction, Variant
 
 SOURCE = "GAIN = 0.0\n\n\ndef train(burst):\n    return None\n"
+FORGETFUL = Rules(on=False)  # ideas here differ in a number alone, and would be taken for one another
 _GAIN = re.compile(r"^GAIN = (.*)$", re.MULTILINE)
 
 
@@ -161,6 +165,8 @@ def wired(
     crashed: bool = False,
     model: str = "",
     policy: Name = Name.EVOLVE,
+    rules: Rules = FORGETFUL,
+    reflector: Reflector | None = None,
     **changes: object,
 ) -> Search:
     """Put a search together with the default settings.
@@ -175,17 +181,20 @@ def wired(
         crashed: whether the session before this one was killed.
         model: the model that the proposer is taken to ask.
         policy: ours, or a baseline.
+        rules: of the memory; by default there is none.
+        reflector: whoever looks back.
         changes: fields of ``Policy`` that differ.
     """
     defaults = Settings().model_copy(update=dict(changed(policy)))
     arm = Arm(proposer.name, model)
+    memory = Memory(population, Direction.MINIMIZE, rules, Lessons(folder), reflector)
     operators: Mapping[Arm, Operator] = {arm: proposer}
     breeder = Breeder(
         population,
         Lineages(Keeping(defaults.islands, defaults.patience, defaults.stagnation)),
         Means(operators, {arm: 1.0}),
         Choosing(seed, None, defaults.tournament, defaults.pressure, policy),
-        Writer(population, Briefing("a landscape", "score", Direction.MINIMIZE, "")),
+        Writer(population, Briefing("a landscape", "score", Direction.MINIMIZE, ""), memory=memory),
         Direction.MINIMIZE,
     )
     recover(population, crashed)
@@ -209,4 +218,4 @@ def wired(
     room = Room(folder, lambda: brake.on, lambda _: None)
     meter = Meter(executor, brake, Seeds(seed), room)
     studies = Studies(folder / "studies", Direction.MINIMIZE)
-    return Search(numbers, population, breeder, meter, studies, brake, room, lambda _: None)
+    return Search(numbers, population, breeder, meter, studies, brake, room, memory, lambda _: None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from evolve import settings
 from evolve.docket import JOBS, PROGRESS, RUNNING, WISHES, Planned, job_of, proposal_of, trials_of, wish_of
 from evolve.errors import InputError
-from evolve.jobs import Measure
+from evolve.jobs import Measure, Reflect
 from evolve.runs import looked_at
 from operators.proposal import Proposal
 from population import fsck
@@ -63,6 +63,8 @@ def _job(note: Note) -> Mention:
     if isinstance(job, Planned):
         shown = (*job.context.parents, *job.context.inspirations)
         return Mention(sources=tuple((one.variant.id, one.variant.digest) for one in shown))
+    if isinstance(job, Reflect):
+        return Mention()
     return Mention(sources=((job.variant, job.digest if isinstance(job, Measure) else ""),))
 
 

@@ -127,6 +127,7 @@ def run(
     islands: Annotated[int | None, _option("islands")] = None,
     patience: Annotated[int | None, _option("patience")] = None,
     stagnation: Annotated[int | None, _option("stagnation")] = None,
+    pooled: Annotated[bool | None, _option("pooled", "--pooled/--no-pooled")] = None,
     selection: Annotated[str | None, _option("selection")] = None,
     epsilon: Annotated[float | None, _option("epsilon")] = None,
     tournament: Annotated[int | None, _option("tournament")] = None,
@@ -135,6 +136,9 @@ def run(
     seed_replicates: Annotated[int | None, _option("seed_replicates")] = None,
     replicates: Annotated[float | None, _option("replicates")] = None,
     confidence: Annotated[float | None, _option("confidence")] = None,
+    remember: Annotated[bool | None, _option("remember", "--remember/--no-remember")] = None,
+    retest: Annotated[float | None, _option("retest")] = None,
+    lessons_every: Annotated[int | None, _option("lessons_every")] = None,
     as_json: Json = False,
 ) -> None:
     """Search for a better train.py."""

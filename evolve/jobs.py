@@ -82,7 +82,25 @@ class Tune:
         return self.trials
 
 
-Job = Birth | Measure | Tune
+@dataclass(frozen=True, slots=True)
+class Reflect:
+    """Have a model condense what the search has seen to a few lessons; it takes no slot.
+
+    Args:
+        ticket: number of the job.
+        ledger: what the search has seen, as text.
+        kept: lessons of a person's that stay.
+        base: mark of the edited text that the present lessons were read from; empty when nobody edited them.
+    """
+
+    ticket: int
+    ledger: str
+    kept: tuple[str, ...]
+    base: str
+    cost = 0
+
+
+Job = Birth | Measure | Tune | Reflect
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +136,18 @@ class Tuned:
 
 
 @dataclass(frozen=True, slots=True)
+class Reflected:
+    """What came of looking back: lessons, or why there are none."""
+
+    lessons: tuple[str, ...] | Refusal
+    job: Reflect
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """The job was given up because the search is stopping."""
 
     job: Job
 
 
-Outcome = Refused | Measured | Tuned | Dropped
+Outcome = Refused | Measured | Tuned | Reflected | Dropped

@@ -9,7 +9,8 @@ from dataclasses import replace
 from evolve.breeding import Breeder
 from evolve.budget import Spent
 from evolve.docket import Docket, Planned
-from evolve.jobs import Birth, Job, Measure, Tune
+from evolve.jobs import Birth, Job, Measure, Reflect, Tune
+from evolve.memory import Memory
 from evolve.policy import Policy
 from evolve.race import SEED, Race
 from evolve.seeds import CONFIRM
@@ -27,16 +28,24 @@ class Planner:
         breeder: plans births.
         race: knows which replicates are still of use.
         docket: holds what is wished for and under way.
+        memory: knows what to look back on.
     """
 
     def __init__(
-        self, policy: Policy, population: Population, breeder: Breeder, race: Race, docket: Docket
+        self,
+        policy: Policy,
+        population: Population,
+        breeder: Breeder,
+        race: Race,
+        docket: Docket,
+        memory: Memory,
     ) -> None:
         self._policy = policy
         self._population = population
         self._breeder = breeder
         self._race = race
         self._docket = docket
+        self._memory = memory
         self._left: deque[Job] = deque()
         self.ticket = 0
         """Number of the next job."""
@@ -46,8 +55,11 @@ class Planner:
         self.ticket = ticket
         self._left.extend(job for one in self._docket.jobs() if (job := self._again(one)) is not None)
 
-    def _again(self, planned: Planned | Measure | Tune) -> Job | None:
-        """Return a job of an earlier session; None for a birth that nobody can go on with."""
+    def _again(self, planned: Planned | Measure | Tune | Reflect) -> Job | None:
+        """Return a job of an earlier session; None for one that needs a model that is gone."""
+        if isinstance(planned, Reflect) and self._memory.reflector is None:
+            self._docket.end(planned.ticket)
+            return None
         if not isinstance(planned, Planned):
             return planned
         birth = self._breeder.again(planned.ticket, planned.arm, planned.context, planned.island)
@@ -110,6 +122,8 @@ class Planner:
                 known = self._population.variants[name]
                 can = may_ask and self._population.has_source(known.digest)
                 return self._breeder.repair(ticket, known) if can else None
+            case Wish.REFLECT:
+                return self._memory.reflect(ticket) if may_ask else None
 
     def _tuned_parents(self, name: str, under_way: Iterable[Job]) -> tuple[str, ...]:
         """Return the parents of a variant that no tuning is under way for: what these have learnt stands."""
@@ -119,8 +133,11 @@ class Planner:
         return tuple(parent for parent in parents if parent not in tuning_now | waiting)
 
     def _may_ask(self, spent: Spent, under_way: Iterable[Job]) -> bool:
-        """Say whether one more birth may ask a language model."""
-        asking = sum(isinstance(job, Birth) and job.asks and self._waits(job) for job in under_way)
+        """Say whether one more job may ask a language model."""
+        asking = sum(
+            isinstance(job, Reflect) or (isinstance(job, Birth) and job.asks and self._waits(job))
+            for job in under_way
+        )
         return asking < self._policy.asking and spent.affords_call(self._policy.limits, asking)
 
     def _waits(self, birth: Birth) -> bool:

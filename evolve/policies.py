@@ -31,6 +31,8 @@ _PLAIN: Mapping[str, Any] = {
     "patience": 0,
     "stagnation": 0,
     "trials": 0,
+    "remember": False,
+    "lessons_every": 0,
 }
 """What no baseline has, as settings."""
 

@@ -28,6 +28,7 @@ from evolve.docket import Docket
 from evolve.folding import Folding
 from evolve.jobs import Dropped, Job, Outcome
 from evolve.measuring import Brake, Meter
+from evolve.memory import Memory
 from evolve.performing import Performer
 from evolve.planning import Planner
 from evolve.policy import Policy
@@ -56,6 +57,7 @@ class Search:
         studies: Optuna's studies.
         brake: stops the search when pulled.
         room: waits while the disk is full.
+        memory: knows the ideas that were tried.
         notify: sees every event once it is on the disk.
         clock: unix time.
         monotonic: seconds, for the time used.
@@ -70,6 +72,7 @@ class Search:
         studies: Studies,
         brake: Brake,
         room: Room,
+        memory: Memory,
         notify: Callable[[Event], None],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -80,6 +83,7 @@ class Search:
         self._meter = meter
         self._brake = brake
         self._room = room
+        self._memory = memory
         self._notify = notify
         self._clock = clock
         self._monotonic = monotonic
@@ -89,10 +93,10 @@ class Search:
         self._race = Race(policy, population, self._counts, meter.seeds)
         self._told: list[Event] = []
         self._folding = Folding(
-            policy, population, breeder, self._counts, self._told.append, clock, self._race, self._used
+            policy, population, breeder, self._counts, self._recorded, clock, self._race, self._used
         )
         self._docket = Docket(population)
-        self._planner = Planner(policy, population, breeder, self._race, self._docket)
+        self._planner = Planner(policy, population, breeder, self._race, self._docket, memory)
         self._performer = Performer(
             policy,
             population,
@@ -101,6 +105,7 @@ class Search:
             studies,
             brake,
             room,
+            memory,
             self._folding.admit,
             self._flushed,
             clock,
@@ -144,6 +149,7 @@ class Search:
         known, docket = self._population, self._docket
         state: Mapping[str, Any] = known.meta("search", {})
         self._folding.refused_in_a_row = int(state.get("refused_in_a_row", 0))
+        self._memory.restore()
         self._breeder.restore(known.measured, state.get("breeder"), known.events_of(FOUNDED))
         entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
         self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
@@ -183,11 +189,14 @@ class Search:
         self._docket.end(outcome.job.ticket)
         for wanted in self._folding.fold(outcome):
             self._docket.wish(wanted)
+        if self._memory.due() and not self._docket.wished(Wish.REFLECT):
+            self._docket.wish(Next(Wish.REFLECT, SEED))
 
     async def _durable(self) -> None:
         """Have everything recorded so far on the disk, and tell of it."""
         self._stage_state()
         await self._flushed()
+        await self._room.until(self._memory.publish)
 
     def _stage_state(self) -> None:
         """Record how far the search has come, to go with the outcomes that brought it there."""
@@ -208,6 +217,11 @@ class Search:
         self._stage_clock()
         await self._room.until(self._population.flush)
         self._tell()
+
+    def _recorded(self, event: Event) -> None:
+        """Take in an event that is being recorded; it is told once it is on the disk."""
+        self._told.append(event)
+        self._memory.heed(event)
 
     def _tell(self) -> None:
         """Tell of the events that are on the disk."""

@@ -19,8 +19,10 @@ from evolve.bursts.sandbox import Level
 from evolve.docket import recover
 from evolve.errors import EngineFault, EvolveError
 from evolve.interrupts import INTERRUPTED, supervised
+from evolve.lessons import Lessons
 from evolve.lineages import Keeping, Lineages
 from evolve.measuring import Brake, Meter
+from evolve.memory import Memory, Rules
 from evolve.policies import Name
 from evolve.policy import Policy
 from evolve.preparing import Prepared
@@ -39,6 +41,7 @@ from operators.merge import Merge
 from operators.mutate import Mutate
 from operators.portfolio import Arm, arms_of, forms_of
 from operators.proposal import Operator
+from operators.reflect import Reflector, strongest
 from operators.repair import Repair
 from operators.syntactic import Recombine, Syntactic
 from population.disk import write_whole
@@ -104,10 +107,17 @@ async def _wired(
     room = Room(folder, lambda: brake.on, display.event)
     chat, _ = await asyncio.gather(_chat(folder, prepared, population, room, stack), executor.start())
     briefing = Briefing(_described(prepared), task.metric, task.direction, prepared.directions)
-    breeder = breeder_of(settings, population, chat, prepared.choice.models, briefing)
+    memory = Memory(
+        population,
+        task.direction,
+        Rules(settings.remember, settings.retest, settings.lessons_every, _number(settings.seed)),
+        Lessons(folder),
+        _reflector(chat, briefing),
+    )
+    breeder = breeder_of(settings, population, chat, prepared.choice.models, briefing, memory)
     meter = Meter(executor, brake, Seeds(_number(settings.seed)), room)
     studies = Studies(folder / "studies", task.direction)
-    return Search(_policy(prepared), population, breeder, meter, studies, brake, room, display.event)
+    return Search(_policy(prepared), population, breeder, meter, studies, brake, room, memory, display.event)
 
 
 def plan(folder: Path, prepared: Prepared) -> Plan:
@@ -206,7 +216,12 @@ async def _kept_alive(server: LocalServer) -> AsyncIterator[None]:
 
 
 def breeder_of(
-    settings: Settings, population: Population, chat: Chat | None, models: Sequence[Model], briefing: Briefing
+    settings: Settings,
+    population: Population,
+    chat: Chat | None,
+    models: Sequence[Model],
+    briefing: Briefing,
+    memory: Memory | None = None,
 ) -> Breeder:
     """Put together what chooses who has the next child, and how."""
     free, ours = settings.reply == "auto", settings.policy is Name.EVOLVE
@@ -233,7 +248,7 @@ def breeder_of(
             settings.policy,
             settings.pooled,
         ),
-        Writer(population, briefing, ancestry),
+        Writer(population, briefing, ancestry, memory),
         briefing.direction,
     )
 
@@ -251,6 +266,14 @@ def _operators(chat: Chat | None, asked: Sequence[Model], settings: Settings) ->
             Arm(one.name, model.name, model.form.value): one for one in kinds if model.form in one.forms
         }
     return operators
+
+
+def _reflector(chat: LiteLLM | None, briefing: Briefing) -> Reflector | None:
+    """Return who looks back on the search: the strongest model, None where there are but small ones."""
+    model = None if chat is None else strongest(chat.models)
+    if chat is None or model is None:
+        return None
+    return Reflector(chat, model, briefing.task, briefing.metric, briefing.direction, briefing.directions)
 
 
 def _policy(prepared: Prepared) -> Policy:

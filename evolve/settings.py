@@ -128,6 +128,17 @@ class Settings(BaseModel):
         0.95, description="P(better than the champion) that a new champion needs"
     )
 
+    # memory
+    remember: bool = Field(
+        True, description="remember ideas: refuse those that failed twice, tell prompts of them"
+    )
+    retest: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="chance that an idea that failed twice is tested again; 1: refuse none"
+    )
+    lessons_every: Annotated[int, Field(ge=0)] = Field(
+        25, description="children between two looks back that write lessons.md; 0: never"
+    )
+
 
 def flag_of(name: str) -> str:
     """Return what a setting is called on the command line."""

@@ -104,6 +104,14 @@ class Ancestor:
 
 
 @dataclass(frozen=True, slots=True)
+class Recurring:
+    """An error, or an idea in vain, that came again and again, and how often."""
+
+    what: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """All that an operator may know.
 
@@ -120,6 +128,10 @@ class Context:
         level: what is asked for: 0 a refinement, 1 another mechanism, 2 to think again; it rises while
             nothing helps.
         ancestor: of both parents; None when there is none, or one that is not known.
+        history: what led from the seed to the first parent, oldest first.
+        failures: what failed again and again in this run.
+        lessons: what was learnt in this run, one line each.
+        known: how many outcomes were on record when this was written.
     """
 
     task: str
@@ -133,6 +145,10 @@ class Context:
     number: int | None = None
     level: int = 0
     ancestor: Ancestor | None = None
+    history: tuple[Attempt, ...] = ()
+    failures: tuple[Recurring, ...] = ()
+    lessons: tuple[str, ...] = ()
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +170,13 @@ class RefusalKind(enum.StrEnum):
     EDIT = "edit"  # the edit does not apply to the parent
     UNCHANGED = "unchanged"  # the child is its parent
     DUPLICATE = "duplicate"  # the child is a variant already known
+    REPEATED = "repeated"  # the idea was tried before, in vain
     NOTHING = "nothing"  # the operator found nothing to do on these parents
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No child, and why, in one precise sentence."""
+    """No child, and why, in one precise sentence; ``twins`` are the earlier variants of a repeated idea."""
 
     kind: RefusalKind
     reason: str
@@ -167,6 +184,7 @@ class Refusal:
     model: str = ""
     hypothesis: str = ""
     dollars: float = 0.0
+    twins: tuple[str, ...] = ()
 
 
 class Operator(Protocol):

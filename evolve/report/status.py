@@ -14,6 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from evolve.lessons import FILE as LESSONS
+from evolve.lessons import LEARNED, Lessons
 from evolve.progress import Budget
 from evolve.report import choosing, figures
 from evolve.report.standing import bursts, contender, metric, outcome, standing, standing_data
@@ -187,6 +189,7 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "variants": {"total": len(population.variants), **counts.states},
         "failures": dict(counts.failures),
         "refusals": dict(counts.refusals),
+        "lessons": list(lessons_of(population)),
         "operators": [dataclasses.asdict(arm) for arm in counts.arms],
         **choosing.data(population),
         "calls": [dataclasses.asdict(calls) for calls in counts.calls],
@@ -306,7 +309,17 @@ def _bursts(population: Population, counts: Counts) -> RenderableType:
     table.add_row("variants", f"{len(population.variants)}: {_listed(counts.states)}")
     table.add_row("failed bursts", Text(_total(counts.failures), style="red" if counts.failures else ""))
     table.add_row("refusals", _total(counts.refusals))
+    if lessons := lessons_of(population):
+        table.add_row("lessons", f"{len(lessons)} in {population.folder / LESSONS}")
     return table
+
+
+def lessons_of(population: Population) -> tuple[str, ...]:
+    """Return the lessons that hold now."""
+    lessons = Lessons(population.folder)
+    for event in population.events_of(LEARNED):
+        lessons.heed(event)
+    return lessons.lines()
 
 
 def _total(counts: Mapping[str, int]) -> str:

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evolve.docket import Docket, Planned
-from evolve.jobs import Birth
+from evolve import checking
+from evolve.docket import JOBS, Docket, Planned
+from evolve.jobs import Birth, Reflect
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from operators.proposal import Context, Proposal, Refusal, RefusalKind
+from population.fsck.findings import Mention
+from population.records import Note
 from population.store import Population
 from population.variant import Direction
 
@@ -25,6 +28,7 @@ def test_the_most_urgent_wish_comes_first_and_equals_in_the_order_of_their_comin
     population: Population,
 ) -> None:
     wishes = [
+        Next(Wish.REFLECT, "v0"),
         Next(Wish.TUNE, "v1"),
         Next(Wish.REPAIR, "v2"),
         Next(Wish.MEASURE, "v4"),
@@ -33,9 +37,22 @@ def test_the_most_urgent_wish_comes_first_and_equals_in_the_order_of_their_comin
     for one in wishes:
         Docket(population).wish(one)  # each in a session of its own
     docket = Docket(population)
-    taken = [docket.take(may_ask=True) for _ in range(5)]
-    assert taken == [wishes[2], wishes[3], wishes[1], wishes[0], None]
+    taken = [docket.take(may_ask=True) for _ in range(6)]
+    assert taken == [wishes[3], wishes[4], wishes[2], wishes[1], wishes[0], None]
     assert not population.notes("notes.wishes")
+
+
+def test_a_look_back_waits_until_a_model_may_be_asked_and_keeps_what_it_asks(population: Population) -> None:
+    docket = Docket(population)
+    docket.wish(Next(Wish.REFLECT, "v0"))
+    assert docket.take(may_ask=False) is None
+    assert docket.wished(Wish.REFLECT) == [Next(Wish.REFLECT, "v0")]
+    assert docket.take(may_ask=True) == Next(Wish.REFLECT, "v0")
+    job = Reflect(7, "what was seen", ("! mine",), "mark")
+    docket.begin(job)
+    assert list(Docket(population).jobs()) == [job]
+    assert Docket(population).held() == set()
+    assert checking.mention(Note(JOBS, "7", population.notes(JOBS)["7"])) == Mention()
 
 
 def test_repairs_wait_until_a_model_may_be_asked(
