@@ -10,38 +10,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from evolve import runs
-from evolve.breeding import Breeder, Briefing, Choosing
+from evolve.breeding import Briefing
 from evolve.bursts import process, scratch
 from evolve.bursts.executor import LocalExecutor, Plan
 from evolve.bursts.sandbox import Level
 from evolve.docket import recover
 from evolve.errors import EngineFault, EvolveError
 from evolve.interrupts import INTERRUPTED, supervised
-from evolve.measuring import Brake, Meter
-from evolve.policy import Policy
+from evolve.measuring import Brake
 from evolve.preparing import Prepared
 from evolve.report.live import Display
 from evolve.room import Room
 from evolve.search import Search
-from evolve.seeds import Seeds
 from evolve.settings import Settings
-from evolve.tuning import Studies
-from operators.crossover import Crossover
+from evolve.wiring import assembled, required
 from operators.llm import LiteLLM
 from operators.local import LocalModelError, LocalServer
-from operators.mutate import Mutate
-from operators.portfolio import Arm, Portfolio, arms_of
-from operators.proposal import Operator
-from operators.repair import Repair
-from operators.syntactic import Recombine, Syntactic
 from population.disk import write_whole
 from population.errors import PopulationError
-from population.islands import Islands
 from population.ledger import Call, Event
 from population.store import Population
 
-_PROMPTED = {kind.name: kind.forms for kind in (Mutate, Crossover, Repair)}
-_PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1
 _TRIES = 3  # starts of the local LLM server, one after the other, before the search gives up
 _WATCH = 2.0  # seconds between two looks at the local LLM server
 
@@ -97,18 +86,20 @@ async def _wired(
     stack.push_async_callback(executor.close)
     room = Room(folder, lambda: brake.on, display.event)
     chat, _ = await asyncio.gather(_chat(folder, prepared, population, room, stack), executor.start())
-    operators = _operators(chat)
-    breeder = Breeder(
-        population,
-        Islands(settings.islands, settings.migrate_every),
-        operators,
-        Portfolio(arms_of(_PROMPTED, _PLAIN, prepared.choice.models)),
-        Choosing(settings.tournament, settings.pressure, _number(settings.seed)),
+    return assembled(
+        settings,
         Briefing(_described(prepared), task.metric, task.direction, prepared.directions),
+        task.entry,
+        folder,
+        population,
+        executor,
+        chat,
+        prepared.choice.models,
+        1 if prepared.choice.local else settings.llm_parallel,
+        brake,
+        room,
+        display.event,
     )
-    meter = Meter(executor, brake, Seeds(_number(settings.seed)), room)
-    studies = Studies(folder / "studies", task.direction)
-    return Search(_policy(prepared), population, breeder, meter, studies, brake, room, display.event)
 
 
 def plan(folder: Path, prepared: Prepared) -> Plan:
@@ -130,7 +121,7 @@ def plan(folder: Path, prepared: Prepared) -> Plan:
         tokens=settings.burst_tokens,
         context=task.settings.context,
         vocab_size=task.vocab_size,
-        memory_bytes=_number(settings.memory_mb) << 20,
+        memory_bytes=required(settings.memory_mb) << 20,
         confinement=prepared.confinement,
         hidden=task.held_out(),
         vram_bytes=None if settings.vram_mb is None else settings.vram_mb << 20,
@@ -169,7 +160,7 @@ async def _chat(
         timeout=settings.llm_timeout,
         parallel=settings.llm_parallel,
         prices=settings.prices,
-        seed=_number(settings.seed),
+        seed=required(settings.seed),
     )
     stack.push_async_callback(chat.aclose)
     chat.settle()
@@ -206,35 +197,6 @@ async def _kept_alive(server: LocalServer) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _operators(chat: LiteLLM | None) -> dict[Arm, Operator]:
-    """Return one operator for each arm: those that ask no model, and for each model those that it can do."""
-    operators: dict[Arm, Operator] = {Arm(Syntactic.name): Syntactic(), Arm(Recombine.name): Recombine()}
-    if chat is None:
-        return operators
-    for model in chat.models:
-        for kind in (Mutate, Crossover, Repair):
-            if model.form in kind.forms:
-                operators[Arm(kind.name, model.name)] = kind(chat, model)
-    return operators
-
-
-def _policy(prepared: Prepared) -> Policy:
-    """Return the numbers that the loop decides by."""
-    settings = prepared.settings
-    return Policy(
-        direction=prepared.task.direction,
-        limits=runs.limits(settings),
-        entry=prepared.task.entry,
-        ahead=_number(settings.ahead),
-        asking=1 if prepared.choice.local else settings.llm_parallel,
-        ordered=settings.burst_tokens is not None,
-        trials=settings.trials,
-        seed_replicates=settings.seed_replicates,
-        replicates=settings.replicates,
-        confidence=settings.confidence,
-    )
-
-
 def _described(prepared: Prepared) -> str:
     """Describe the task to a model, with the budget of a burst."""
     settings = prepared.settings
@@ -256,12 +218,6 @@ def _greeting(prepared: Prepared) -> str:
             f" (files and network are open to variants: {prepared.confinement.missing or '--sandbox L0'})"
         )
     return f"LLM: {prepared.choice.why}. Bursts of {burst} on {where}; seed {settings.seed}."
-
-
-def _number(value: int | None) -> int:
-    """Return a setting that ``prepare`` has filled in."""
-    assert value is not None
-    return value
 
 
 async def _supervised(
