@@ -2,8 +2,9 @@
 
     python -m benchmarks.peers.ours --landscape 1 --searches 20 --evaluations 200 [--set trials=0 ...]
 
-Everything is the engine's own but two things: bursts are scored by the landscape, and the model is the scripted
-one, asked by a call instead of over HTTP. A smoke burst sees what fails in the first step; it is no evaluation.
+Everything is the engine's own but two things: bursts are scored by the landscape, and the model is the
+scripted one, asked by a call instead of over HTTP. A smoke burst sees what fails in the first step; it is no
+evaluation.
 """
 
 from __future__ import annotations
@@ -29,14 +30,18 @@ from benchmarks.peers.reading import Broken
 from benchmarks.peers.statistics import mean, median, shown
 from benchmarks.peers.trajectory import Point, Trajectory
 from evolve import admission
-from evolve.breeding import Briefing
+from evolve.briefing import Briefing
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import recover
-from evolve.measuring import Brake
+from evolve.measuring import Brake, Meter
+from evolve.policies import Name, changed
 from evolve.race import SEED
 from evolve.room import Room
+from evolve.search import Search
+from evolve.seeds import Seeds
+from evolve.session import breeder_of, policy_of
 from evolve.settings import Settings
-from evolve.wiring import assembled
+from evolve.tuning import Studies
 from operators.chat import Ask, Model, Reply, ReplyForm, Silence
 from population.ledger import Event
 from population.store import Population
@@ -127,6 +132,7 @@ def run_ours(landscape: Landscape, settings: Settings, evaluations: int, seed: i
             "seed": seed,
             "burst_tokens": settings.burst_tokens or 1,  # outcomes in order: nothing depends on timing
             "ahead": settings.ahead or 2 * slots + 2,
+            **changed(settings.policy),
         }
     )
     where = _MEMORY if _MEMORY.is_dir() else None
@@ -135,7 +141,7 @@ def run_ours(landscape: Landscape, settings: Settings, evaluations: int, seed: i
         with _founded(folder, landscape.seed_source) as population:
             scoring = asyncio.run(_searched(folder, population, landscape, settings, slots))
     return Trajectory(
-        "evolve",
+        settings.policy.value,
         landscape.name,
         landscape.instance,
         seed,
@@ -157,18 +163,18 @@ async def _searched(
     brake = Brake()
     recover(population, crashed=False)
     population.flush()
-    search = assembled(
-        settings,
-        Briefing(TASK, "loss", Direction.MINIMIZE, ""),
-        "train",
-        folder,
+    models = () if settings.policy is Name.NUMBERS_ONLY else (MODEL,)
+    chat = Scripted(oracle) if models else None
+    briefing = Briefing(TASK, "loss", Direction.MINIMIZE, "")
+    room = Room(folder, lambda: brake.on, _ignored)
+    search = Search(
+        policy_of(settings, briefing.direction, "train", settings.llm_parallel),
         population,
-        scoring,
-        Scripted(oracle),
-        (MODEL,),
-        settings.llm_parallel,
+        breeder_of(settings, population, chat, models, briefing),
+        Meter(scoring, brake, Seeds(settings.seed), room),
+        Studies(folder / "studies", briefing.direction),
         brake,
-        Room(folder, lambda: brake.on, _ignored),
+        room,
         _ignored,
     )
     await search.run()
@@ -243,14 +249,11 @@ def _print(found: list[Trajectory], seconds: float) -> None:
     for evaluations in (50, 100, 200):
         way = [_way(one, evaluations) for one in found]
         truth = shown([one.at(evaluations).truth for one in found], mean)
-        print(
-            f"  true score at {evaluations}: {truth}; share of the way to the target {shown(way, mean, '.2f')}"
-        )
+        print(f"  true score at {evaluations}: {truth}; way to the target {shown(way, mean, '.2f')}")
     print(f"  claimed minus true gain: {shown([one.excess() for one in found], mean)}")
     calls, smokes = (mean([one.points[-1].calls for one in found]), mean([one.smokes for one in found]))
-    print(
-        f"  LLM calls {calls:.0f}, smoke bursts {smokes:.0f}, {mean([o.seconds for o in found]):.1f} s a search"
-    )
+    each = mean([one.seconds for one in found])
+    print(f"  LLM calls {calls:.0f}, smoke bursts {smokes:.0f}, {each:.1f} s a search")
 
 
 def _way(one: Trajectory, evaluations: int) -> float:
