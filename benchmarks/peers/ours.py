@@ -89,7 +89,7 @@ class Scoring:
         await asyncio.sleep(0)
         if job.smoke:
             self.smokes += 1
-            return _result(self.landscape.smoke(job.source) or 0.0)
+            return _result(self.landscape.smoke(job.source) or 0.0, seconds=0.0)
         if self.points or self.population.meta("champion") is not None:
             self.points.append(self.standing())
         else:
@@ -190,11 +190,12 @@ def _founded(folder: Path, source: str) -> Population:
     return population
 
 
-def _result(score: float | Broken) -> Result:
+def _result(score: float | Broken, seconds: float = 1.0) -> Result:
+    """Return a burst as the engine sees it; what took no seconds is not counted against its budget."""
     if isinstance(score, Broken):
         failure = Failure(FailureKind.EXCEPTION, score.message, score.message)
-        return Result(None, failure, 1.0, 1.0, 0, (), "cpu", 0)
-    return Result(score, None, 1.0, 1.0, 0, (), "cpu", 0)
+        return Result(None, failure, seconds, seconds, 0, (), "cpu", 0)
+    return Result(score, None, seconds, seconds, 0, (), "cpu", 0)
 
 
 def _ignored(event: Event) -> None:
