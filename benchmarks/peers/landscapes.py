@@ -37,9 +37,9 @@ Ideas interact within their family (attention; the stream; the start; training; 
    give it up, and to pass through something worse, for the larger gain.
 
 The **target** is a share of the way from the seed to the best program there is, which is known exactly. The
-shares (``TARGETS``) are where hill climbing on the truth itself, without any noise and with the proposals that
-all systems get, stands after 100 evaluations in the median: it takes real progress, and can be reached. They
-were fixed before any system was run.
+shares (``TARGETS``) are where hill climbing on the truth itself, without any noise and with the proposals
+that all systems get, stands after 100 evaluations in the median: it takes real progress, and can be reached.
+They were fixed before any system was run.
 """
 
 from __future__ import annotations
