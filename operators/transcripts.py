@@ -6,7 +6,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +25,34 @@ _KEY_SHAPES = re.compile(
 
 def scrub(text: str, environment: Mapping[str, str]) -> str:
     """Return ``text`` without the values of secret variables and without whatever looks like a key."""
-    for value in secrets_of(environment):
-        text = text.replace(value, HIDDEN)
-    return _KEY_SHAPES.sub(HIDDEN, text)
+    return _hidden(text, secrets_of(environment))
 
 
 def secrets_of(environment: Mapping[str, str]) -> list[str]:
     """List the values of variables named as secrets, longest first."""
-    values = {v for k, v in environment.items() if k.endswith(SECRET_NAMES) and len(v) >= SHORTEST_SECRET}
+    names = [name for name in environment if name.endswith(SECRET_NAMES)]
+    values = {value for name in names if len(value := environment[name]) >= SHORTEST_SECRET}
     return sorted(values, key=len, reverse=True)
 
 
 def scrubbed(value: Any, environment: Mapping[str, str]) -> Any:
     """Return plain JSON with each string in it scrubbed."""
+    return _all_hidden(value, secrets_of(environment))
+
+
+def _hidden(text: str, secrets: Sequence[str]) -> str:
+    for value in secrets:
+        text = text.replace(value, HIDDEN)
+    return _KEY_SHAPES.sub(HIDDEN, text)
+
+
+def _all_hidden(value: Any, secrets: Sequence[str]) -> Any:
     if isinstance(value, str):
-        return scrub(value, environment)
+        return _hidden(value, secrets)
     if isinstance(value, Mapping):
-        return {scrub(str(k), environment): scrubbed(v, environment) for k, v in value.items()}
+        return {_hidden(str(k), secrets): _all_hidden(v, secrets) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [scrubbed(part, environment) for part in value]
+        return [_all_hidden(part, secrets) for part in value]
     return value
 
 

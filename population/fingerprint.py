@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
+
+RECENT = 128  # sources whose fingerprint is kept at hand: a parent's is asked for at each of its births
 
 _BY_NAME_AT_RUN_TIME = frozenset({"locals", "vars", "dir", "eval", "exec"})
 """A program that calls one of these can see the names of its locals, so they count."""
@@ -59,6 +62,7 @@ def parse(source: str) -> ast.Module:
         raise SyntaxError("nested too deeply to be parsed") from None
 
 
+@functools.lru_cache(maxsize=RECENT)
 def fingerprint(source: str) -> str:
     """Return a hash (32 hex digits) that two sources share when they are the same program.
 
