@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from population.disk import sync_folder
+from population.disk import sync_folder, write_all
 
 SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET")
 SHORTEST_SECRET = 6  # a shorter value is a switch such as "1" or "true", and stands in any text
@@ -25,7 +25,7 @@ _KEY_SHAPES = re.compile(
 
 def scrub(text: str, environment: Mapping[str, str]) -> str:
     """Return ``text`` without the values of secret variables and without whatever looks like a key."""
-    return _hidden(text, secrets_of(environment))
+    return _hidden(text, tuple(secrets_of(environment)))
 
 
 def secrets_of(environment: Mapping[str, str]) -> list[str]:
@@ -37,16 +37,17 @@ def secrets_of(environment: Mapping[str, str]) -> list[str]:
 
 def scrubbed(value: Any, environment: Mapping[str, str]) -> Any:
     """Return plain JSON with each string in it scrubbed."""
-    return _all_hidden(value, secrets_of(environment))
+    return _all_hidden(value, tuple(secrets_of(environment)))
 
 
-def _hidden(text: str, secrets: Sequence[str]) -> str:
+@functools.lru_cache(maxsize=256)  # a prompt goes by three times: in its question, its stub and its receipt
+def _hidden(text: str, secrets: tuple[str, ...]) -> str:
     for value in secrets:
         text = text.replace(value, HIDDEN)
     return _KEY_SHAPES.sub(HIDDEN, text)
 
 
-def _all_hidden(value: Any, secrets: Sequence[str]) -> Any:
+def _all_hidden(value: Any, secrets: tuple[str, ...]) -> Any:
     if isinstance(value, str):
         return _hidden(value, secrets)
     if isinstance(value, Mapping):
@@ -74,14 +75,16 @@ def write_transcript(
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         sync_folder(folder.parent)
     text = json.dumps(scrubbed(exchange, environment), indent=1, ensure_ascii=False)
-    handle, draft = tempfile.mkstemp(dir=folder, prefix=".draft-")  # made with mode 0600
+    draft = folder / f".draft-{name}"
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(folder / name)
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            write_all(file, text.encode("utf-8", "backslashreplace"), 0)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        draft.replace(folder / name)
         sync_folder(folder)
     except OSError:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise

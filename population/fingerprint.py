@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-RECENT = 128  # sources whose fingerprint is kept at hand: a parent's is asked for at each of its births
+RECENT = 128  # sources of which what was found is kept at hand: a parent is asked about at each birth
+_TREES = 4  # parsed sources kept at hand: a child is admitted, examined and read for tunables in one go
 
 _BY_NAME_AT_RUN_TIME = frozenset({"locals", "vars", "dir", "eval", "exec"})
 """A program that calls one of these can see the names of its locals, so they count."""
@@ -45,8 +46,11 @@ class _Scope:
     order: dict[str, int] = field(default_factory=dict)
 
 
+@functools.lru_cache(maxsize=_TREES)
 def parse(source: str) -> ast.Module:
     """Parse a source; whatever keeps it from being Python is a SyntaxError.
+
+    The tree may be another caller's too: it is read, never changed.
 
     Raises:
         SyntaxError: the source is no Python: also for null bytes, lone surrogates and absurd nesting,
