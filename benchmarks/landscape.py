@@ -16,22 +16,24 @@ import numpy as np
 from numpy.random import Generator
 
 from evolve import admission
-from evolve.breeding import Breeder, Briefing, Choosing
+from evolve.breeding import Breeder, Choosing, Means
+from evolve.briefing import Briefing, Writer
 from evolve.budget import Limits
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import recover
+from evolve.lineages import Keeping, Lineages
 from evolve.measuring import Brake, Meter
 from evolve.policy import Policy
 from evolve.race import SEED
+from evolve.rewards import Prices
 from evolve.room import Room
 from evolve.search import Search
 from evolve.seeds import Seeds
 from evolve.settings import Settings
 from evolve.tuning import Studies
-from operators.portfolio import Arm, Portfolio
+from operators.portfolio import Arm
 from operators.proposal import Context, Operator, Proposal, Refusal
 from population.genome import values_of
-from population.islands import Islands
 from population.store import Population
 from population.variant import Direction, Variant
 
@@ -170,17 +172,18 @@ def wired(
     operators: Mapping[Arm, Operator] = {arm: proposer}
     breeder = Breeder(
         population,
-        Islands(defaults.islands, defaults.migrate_every),
-        operators,
-        Portfolio({arm: 1.0}),
-        Choosing(defaults.tournament, defaults.pressure, seed),
-        Briefing("a landscape", "score", Direction.MINIMIZE, ""),
+        Lineages(Keeping(defaults.islands, defaults.patience, defaults.stagnation)),
+        Means(operators, {arm: 1.0}),
+        Choosing(seed, None, defaults.tournament, defaults.pressure),
+        Writer(population, Briefing("a landscape", "score", Direction.MINIMIZE, "")),
+        Direction.MINIMIZE,
     )
     recover(population, crashed)
     population.flush()
     fields: dict[str, object] = {
         "direction": Direction.MINIMIZE,
         "limits": Limits(evaluations=evaluations),
+        "prices": Prices(1.0, 2.0, timed=False),
         "entry": "train",
         "ahead": 4,
         "asking": 1,

@@ -28,15 +28,16 @@ from tinydb import TinyDB
 from tinydb.middlewares import CachingMiddleware
 from tinydb.storages import JSONStorage
 
-from evolve.breeding import Breeder, Briefing, Choosing
+from evolve.breeding import Breeder, Choosing, Means
+from evolve.briefing import Briefing, Writer
+from evolve.lineages import Keeping, Lineages
 from operators.chat import Model, ReplyForm
 from operators.crossover import Crossover
 from operators.llm import LiteLLM
 from operators.mutate import Mutate
-from operators.portfolio import Arm, Portfolio
+from operators.portfolio import Arm
 from operators.proposal import Operator
 from operators.syntactic import Syntactic
-from population.islands import Islands
 from population.ledger import Call, Event
 from population.records import Record
 from population.store import JOURNAL, Population
@@ -118,11 +119,11 @@ def choices(population: Population) -> tuple[list[float], list[float]]:
     }
     breeder = Breeder(
         population,
-        Islands(2, 20),
-        operators,
-        Portfolio(dict.fromkeys(operators, 1.0)),
-        Choosing(4, 0.8, 1),
-        Briefing("a task", "val_loss", Direction.MINIMIZE, ""),
+        Lineages(Keeping(2)),
+        Means(operators, dict.fromkeys(operators, 1.0)),
+        Choosing(1, None, 4, 0.8),
+        Writer(population, Briefing("a task", "val_loss", Direction.MINIMIZE, "")),
+        Direction.MINIMIZE,
     )
     breeder.restore(population.measured, None, [])
     births = [timed(lambda ticket=ticket: breeder.birth(ticket, asking=True)) for ticket in range(BIRTHS)]  # type: ignore[misc]

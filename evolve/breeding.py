@@ -1,142 +1,168 @@
-"""Who has the next child, how, and what its operator gets to know."""
+"""Who has the next child, and how: a bandit over lineages, one over operators, and the choice of parents."""
 
 from __future__ import annotations
 
 import functools
-import itertools
-from collections import defaultdict
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
+from evolve import rewards
+from evolve.briefing import Writer
 from evolve.jobs import Birth
-from operators.portfolio import Arm, Portfolio, Tallies, Tally, offered
-from operators.proposal import Attempt, Context, Operator, Parent
+from evolve.lineages import STAGNATION, Lineages
+from evolve.policies import ROUND, Name
+from evolve.race import SEED
+from operators.portfolio import Arm, offered
+from operators.proposal import Context, Operator
 from population import islands, selection
-from population.fitness import Fitness
-from population.islands import Islands, Members
+from population.bandit import Bandit, Tally
+from population.fitness import Fitness, probability_better
 from population.ledger import Event
 from population.selection import Lines
 from population.store import Population
-from population.variant import Direction, State, Variant
+from population.variant import Direction, Variant
 
 REPAIR = "repair"
-_ATTEMPTS = 10
-_INSPIRATIONS = 2
-_FEW = 16  # below this, parents already chosen are left out of the next tournament
+IMPROVED = 0.84
+"""P(better) of a gain that is taken for one by what steers the search: one standard error."""
 
-
-@dataclass(frozen=True, slots=True)
-class Briefing:
-    """What every operator is told, whoever the parents are."""
-
-    task: str
-    metric: str
-    direction: Direction
-    directions: str
+_SHAKEN = 0.3  # what the outcomes of operators still count after a change of what models are asked for
+_ELITES = 16  # the best of everybody, among whom second parents and founders are looked for
 
 
 @dataclass(frozen=True, slots=True)
 class Choosing:
-    """How parents are chosen."""
+    """How parents are chosen.
 
-    tournament: int
-    pressure: float
+    Args:
+        seed: of every choice.
+        epsilon: share of the parents drawn from all alike, the others being the best; None for tournaments.
+        tournament: variants in a tournament.
+        pressure: chance that its best one wins.
+        policy: whose rule it is; the baselines look at nothing but a variant's mean.
+    """
+
     seed: int
+    epsilon: float | None = None
+    tournament: int = 4
+    pressure: float = 0.9
+    policy: Name = Name.EVOLVE
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """The operators there are, one for each arm, with what is expected of each, and the bandit over them."""
+
+    operators: Mapping[Arm, Operator]
+    weights: Mapping[Arm, float]
+    bandit: Bandit = field(default_factory=Bandit)
 
 
 class Breeder:
-    """Chooses island, arm and parents of each child, and writes the context for its operator.
+    """Chooses lineage, arm and parents of each child.
 
     Args:
         population: what is known.
-        islands: how many there are, and how often their best move on.
-        operators: one operator for each arm.
-        portfolio: the bandit over the arms.
+        lineages: those that are alive.
+        means: the operators, and the bandit over them.
         choosing: how parents are chosen.
-        briefing: what every operator is told.
+        writer: writes what operators get to know.
+        direction: which way the metric is better.
     """
 
     def __init__(
         self,
         population: Population,
-        islands: Islands,
-        operators: Mapping[Arm, Operator],
-        portfolio: Portfolio,
+        lineages: Lineages,
+        means: Means,
         choosing: Choosing,
-        briefing: Briefing,
+        writer: Writer,
+        direction: Direction,
     ) -> None:
         self._population = population
-        self._islands = islands
-        self._operators = operators
-        self._portfolio = portfolio
+        self._lineages = lineages
+        self._means = means
         self._choosing = choosing
-        self._briefing = briefing
-        self._members = Members(islands)
-        self._children: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._tallies: Tallies = {}
-        self._births = 0
-        self._breeding = [arm for arm in operators if arm.operator != REPAIR]
-        self._repairing = [arm for arm in operators if arm.operator == REPAIR]
+        self._writer = writer
+        self._direction = direction
+        self._members = islands.Members(lineages.keeping.count)
+        self._tallies: Mapping[Arm, Tally] = {}
+        self._base = ""  # parent of the present round, where children come in rounds
+        self._breeding = [arm for arm in means.operators if arm.operator != REPAIR]
+        self._repairing = [arm for arm in means.operators if arm.operator == REPAIR]
 
     def restore(
-        self, noted: Iterable[str], state: Mapping[str, Any] | None, migrations: Iterable[Event]
+        self, noted: Iterable[str], state: Mapping[str, Any] | None, foundings: Iterable[Event]
     ) -> None:
         """Take in what an earlier session left, so that births go on as if it had not ended.
 
         Args:
             noted: ids of the variants that have been measured, in the order of their first measurements.
             state: what ``state`` returned at the end of that session; None for a search that begins.
-            migrations: the events of that kind, in order; others are passed over.
+            foundings: the events of that kind, in order; others are passed over.
         """
         variants = [self._population.variants[name] for name in noted]
         for variant in variants:
-            self._note_attempt(variant)
+            self._writer.note(variant)
         whole = (one for one in variants if self._population.has_source(one.digest))
         known = ((one, self._population.fitness(one.id)) for one in whole)
         scored = ((one, self._key(fitness)) for one, fitness in known if fitness is not None)
-        self._members = islands.members(self._islands, scored, migrations)
+        self._members = islands.members(self._lineages.keeping.count, scored, foundings)
         if state is not None:
-            self._births = int(state["births"])
-            self._tallies = {
-                Arm(operator, model): Tally(successes, losses)
-                for operator, model, successes, losses in state["tallies"]
-            }
+            self._tallies = {Arm(*arm): Tally(*sums) for arm, sums in state["arms"]}
+            self._lineages.restore(state["lineages"])
+            self._base = str(state["base"])
 
     def state(self) -> dict[str, Any]:
         """Return as plain JSON what ``restore`` cannot tell from the population."""
-        tallies = [
-            [arm.operator, arm.model, tally.successes, tally.losses] for arm, tally in self._tallies.items()
+        arms = [
+            [[arm.operator, arm.model, arm.form], [tally.gain, tally.squares, tally.cost]]
+            for arm, tally in self._tallies.items()
         ]
-        return {"births": self._births, "tallies": tallies}
+        return {"arms": arms, "lineages": self._lineages.state(), "base": self._base}
 
     def note(self, variant: Variant) -> None:
         """Let a variant be an attempt around its parents; and a parent, if it has a score and a source.
 
         To be called again whenever its fitness may have changed.
         """
-        self._note_attempt(variant)
+        self._writer.note(variant)
         fitness = self._population.fitness(variant.id)
         if fitness is not None and self._population.has_source(variant.digest):
             self._members.add(variant, self._key(fitness))
 
-    def _note_attempt(self, variant: Variant) -> None:
-        for parent in variant.parents:
-            self._children[parent][variant.id] = None
+    def learn(self, birth: Birth, child: str | None, cost: float) -> None:
+        """Tell both bandits what came of a birth.
 
-    def learn(self, arm: Arm, success: bool) -> None:
-        """Tell the bandit what came of an arm."""
-        if arm in self._operators:
-            self._tallies = self._portfolio.updated(self._tallies, arm, success)
+        Args:
+            birth: the job.
+            child: id of the child; None when there is none.
+            cost: in bursts.
+        """
+        own = None if child is None else self._population.fitness(child)
+        before = [] if child is None else self._population.before(child)
+        if birth.arm in self._means.operators:
+            best = min(before, key=lambda one: self._direction.key(one.mean), default=None)
+            gain = 0.0 if own is None or best is None else rewards.improvement(own, best, self._direction)
+            self._tallies = self._means.bandit.updated(self._tallies, birth.arm, gain, cost)
+        if birth.arm.operator != REPAIR:
+            self._lineages.learn(birth.island, self._best(birth.island), self._gain(birth.island, own), cost)
 
-    def migrate(self, at: float) -> list[Event]:
-        """Return the migrations that are due, already followed."""
-        events = islands.migrants(self._islands, self._births, self._members, at)
-        for event in events:
-            self._members.note(event)
+    def settle(self, used: float, at: float) -> list[Event]:
+        """Return which lineages are given up and founded, already followed.
+
+        Args:
+            used: share of the budget that is used.
+            at: unix time, seconds.
+        """
+        events = self._lineages.settle(self._members, used, self._founder, at)
+        if any(event.kind == STAGNATION for event in events):  # what paid so far may not pay from now on
+            self._tallies = {arm: tally.faded(_SHAKEN) for arm, tally in self._tallies.items()}
         return events
 
     def birth(self, ticket: int, asking: bool) -> Birth | None:
@@ -147,17 +173,18 @@ class Breeder:
             asking: whether a language model may be asked now.
         """
         rng = self.generator(ticket)
-        island = self._islands.island_of(self._births)
-        scored = self._members.on(island)
-        arity = {arm.operator: operator.arity for arm, operator in self._operators.items()}
-        free = offered((arm for arm in self._breeding if asking or not arm.model), arity, len(scored))
+        operators = self._means.operators
+        arity = {arm.operator: operator.arity for arm, operator in operators.items()}
+        open_ = (arm for arm in self._breeding if asking or not arm.model)
+        free = offered(open_, arity, len(self._members.everybody))
         if not free:
             return None
-        self._births += 1
-        arm = self._portfolio.choose(self._tallies, free, rng)
-        operator = self._operators[arm]
-        parents = self._parents(scored, operator.arity, rng)
-        context = self._context(ticket, tuple(map(self._parent, parents)), island if arm.model else None)
+        island = self._lineages.choose(rng)
+        arm = self._means.bandit.choose(self._tallies, free, self._means.weights, rng)
+        operator = operators[arm]
+        parents = self._parents(island, operator.arity, rng)
+        neighbours = self._members.ranking(island) if arm.model else None
+        context = self._writer.context(ticket, parents, neighbours, self._lineages.level)
         return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
 
     def repair(self, ticket: int, broken: Variant) -> Birth | None:
@@ -167,13 +194,13 @@ class Breeder:
             return None
         rng = self.generator(ticket)
         arm = next((arm for arm in arms if arm.model == broken.model), arms[int(rng.integers(len(arms)))])
-        context = self._context(ticket, (self._parent(broken.id),), None)
-        operator = self._operators[arm]
+        operator = self._means.operators[arm]
+        context = self._writer.context(ticket, [broken.id], None)
         return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
 
     def again(self, ticket: int, arm: Arm, context: Context, island: int) -> Birth:
         """Return a birth that an earlier session planned; its operator is None if its model is gone."""
-        operator = self._operators.get(arm)
+        operator = self._means.operators.get(arm)
         return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
 
     def generator(self, ticket: int) -> Generator:
@@ -189,104 +216,93 @@ class Breeder:
         everybody = self._members.everybody
         return variant in everybody and everybody.rank(variant) < max(1.0, len(everybody) / 4)
 
+    # Who is good
+
     def _key(self, fitness: Fitness | None) -> float:
-        return selection.rank_key(fitness, self._briefing.direction)
+        return selection.rank_key(fitness, self._direction)
 
     def _drawn(self, variant: str, rng: Generator) -> float:
         """Draw a variant's rank key from its posterior; as it stands while the noise is unknown."""
         fitness = self._population.fitness(variant)
-        if fitness is None or np.isnan(fitness.standard_error):
-            return self._key(fitness)
-        return self._briefing.direction.key(rng.normal(fitness.mean, fitness.standard_error))
+        if fitness is None:
+            return math.inf
+        prior = min(self._population.before(variant), key=lambda one: self._key(one), default=None)
+        mean, deviation = rewards.shrunk(fitness, prior, self._direction)
+        return float(rng.normal(mean, deviation)) if deviation else mean
 
-    def _parents(self, scored: Sequence[str], count: int, rng: Generator) -> list[str]:
-        """Choose different parents, one tournament each, among scores drawn from what is known of them.
+    def _best(self, island: int) -> str:
+        """Return the best of an island: the one that was, until another is better past the noise."""
+        known = self._lineages.alive.get(island)
+        top = next(iter(self._members.ranking(island).best(1)), "")
+        if known is None or not known.best or not top:
+            return top
+        own, before = self._population.fitness(top), self._population.fitness(known.best)
+        if own is None or before is None or math.isnan(own.standard_error):
+            return top
+        better = probability_better(own, before, self._direction)
+        return top if better > IMPROVED else known.best
 
-        A score that is unsure wins now and then, in proportion to the chance that it is the best (Thompson,
-        Biometrika 25, 1933).
+    def _gain(self, island: int, own: Fitness | None) -> float:
+        """Return by how much a child improves on the best that its island had."""
+        known = self._lineages.alive.get(island)
+        before = self._population.fitness(known.best) if known is not None and known.best else None
+        return 0.0 if own is None or before is None else rewards.improvement(own, before, self._direction)
+
+    def _parents(self, island: int, count: int, rng: Generator) -> list[str]:
+        """Choose different parents: the first from the island, the others from the best of everybody.
+
+        Scores are drawn from what is known of them: one that is unsure wins now and then, in proportion to
+        the chance that it is the best (Thompson, Biometrika 25, 1933).
         """
-        chosen: list[str] = []
+        if self._choosing.policy is not Name.EVOLVE:
+            return [self._baseline()]
+        chosen = [self._one(self._members.on(island), self._members.ranking(island).best(_ELITES), rng)]
         while len(chosen) < count:
-            left = [one for one in scored if one not in chosen] if len(scored) < _FEW else scored
-            winner = selection.tournament(
-                left,
-                lambda one: self._drawn(one, rng),
-                self._choosing.tournament,
-                self._choosing.pressure,
-                rng,
-            )
-            if winner not in chosen:
-                chosen.append(winner)
+            best = self._members.everybody.best(_ELITES + count)
+            others = [one for one in best if one not in chosen]
+            chosen.append(self._tournament(others, rng))
         return chosen
 
-    def _parent(self, name: str) -> Parent:
-        """Put together all that is known of a variant."""
-        population = self._population
-        variant = population.variants[name]
-        measured = [m for m in population.measurements(name) if m.purpose.searches]
-        last = measured[-1] if measured else None
-        curve = next((m.curve for m in reversed(measured) if m.digest == variant.digest and m.curve), ())
-        failure = last.failure if last is not None and last.state is State.FAILED else None
-        return Parent(variant, population.source(variant.digest), population.fitness(name), curve, failure)
+    def _baseline(self) -> str:
+        """Choose the parent that a baseline has."""
+        if self._choosing.policy is Name.RANDOM:
+            return SEED
+        best = self._members.everybody.best(1)[0]
+        if self._choosing.policy is Name.GREEDY:
+            return best
+        if not self._base or self._lineages.alive[0].children % ROUND == 1:
+            self._base = best
+        return self._base
 
-    def _context(self, ticket: int, parents: tuple[Parent, ...], island: int | None) -> Context:
-        """Write the context; inspirations only when a language model reads it."""
-        briefing = self._briefing
-        known = () if island is None else self._inspirations(parents, island)
-        return Context(
-            task=briefing.task,
-            metric=briefing.metric,
-            direction=briefing.direction,
-            directions=briefing.directions,
-            parents=parents,
-            inspirations=known,
-            attempts=self._attempts(parents[0].variant),
-            noise=self._population.noise(),
-            number=ticket,
-        )
+    def _one(self, everybody: Sequence[str], best: Sequence[str], rng: Generator) -> str:
+        """Choose one parent among all that live on an island, of whom some are the best."""
+        if self._choosing.epsilon is None:
+            return self._tournament(everybody, rng)
+        if rng.random() < self._choosing.epsilon:
+            return everybody[int(rng.integers(len(everybody)))]
+        return min(best, key=lambda one: self._drawn(one, rng))
 
-    def _inspirations(self, parents: Sequence[Parent], island: int) -> tuple[Parent, ...]:
-        """Choose a few other variants of the island that are good and unlike the parents."""
+    def _tournament(self, names: Sequence[str], rng: Generator) -> str:
+        choosing = self._choosing
+        key = functools.cache(lambda one: self._drawn(one, rng))
+        return selection.tournament(names, key, choosing.tournament, choosing.pressure, rng)
+
+    def _founder(self, island: int, others: Sequence[str]) -> str:
+        """Choose who founds an island: the seed, or an elite unlike the best of the other lineages."""
+        rng = np.random.default_rng([self._choosing.seed, island, 2])
+        everybody = self._members.everybody
+        if rng.random() < 0.5 or not others:
+            return SEED
 
         @functools.cache
         def lines(name: str) -> Lines:
             return selection.lines_of(self._population.source(self._population.variants[name].digest))
 
-        ranking = self._members.ranking(island)
         chosen = selection.diverse(
-            ranking.best(selection.POOL + len(parents)),
-            ranking.key,
+            everybody.best(_ELITES),
+            everybody.key,
             lambda one, other: selection.line_distance(lines(one), lines(other)),
-            _INSPIRATIONS,
-            apart_from=[parent.variant.id for parent in parents],
+            1,
+            apart_from=others,
         )
-        return tuple(map(self._parent, chosen))
-
-    def _attempts(self, parent: Variant) -> tuple[Attempt, ...]:
-        """Tell what was tried on the parent and beside it, and what came of it; oldest first."""
-        around = (self._children.get(one, {}) for one in (parent.id, *reversed(parent.parents)))
-        latest = (one for children in around for one in reversed(children) if one != parent.id)
-        near = [self._population.variants[one] for one in itertools.islice(latest, _ATTEMPTS)]
-        return tuple(Attempt(one.hypothesis, self._outcome(one)) for one in reversed(near))
-
-    def _outcome(self, variant: Variant) -> str:
-        """Say in a few words what came of a variant."""
-        population = self._population
-        own = population.fitness(variant.id)
-        if own is None:
-            measured = population.measurements(variant.id)
-            failure = measured[-1].failure if measured else None
-            return "not measured yet" if failure is None else f"failed: {failure.kind}: {failure.message}"
-        return compared(own, population.before(variant.id), self._briefing.direction)
-
-
-def compared(own: Fitness, parents: Sequence[Fitness], direction: Direction) -> str:
-    """Say how a child's fitness stands to its best parent's."""
-    if not parents:
-        return f"{own}"
-    best = min(parents, key=lambda one: direction.key(one.mean))
-    gain = direction.gain(own.mean, over=best.mean)
-    noise = np.hypot(own.standard_error, best.standard_error)
-    word = "better" if gain > 0 else "worse"
-    doubt = " (within noise)" if abs(gain) < noise else ""
-    return f"{own}, {word} than its parent by {abs(gain):.4f}{doubt}"
+        return next(iter(chosen), SEED)

@@ -51,6 +51,24 @@ class Spent:
         return self.dollars + (asking + 1) * price <= limits.dollars
 
 
+def used(limits: Limits, spent: Spent, timed: bool) -> float:
+    """Return the largest share of a budget that is used, 0 without any.
+
+    Args:
+        limits: the budgets.
+        spent: what is used of them.
+        timed: whether hours and dollars count; not where timing must not decide anything.
+    """
+    shares = [0.0]
+    if limits.evaluations is not None:
+        shares.append(spent.evaluations / limits.evaluations)
+    if timed and limits.hours is not None:
+        shares.append(spent.seconds / (3600.0 * limits.hours))
+    if timed and limits.dollars is not None:
+        shares.append(spent.dollars / limits.dollars)
+    return min(1.0, max(shares))
+
+
 def exhausted(limits: Limits, spent: Spent, best: Fitness | None, direction: Direction) -> str:
     """Return the budget that is used up, as a reason to stop; empty while none is."""
     if spent.left(limits) <= 0:

@@ -137,9 +137,13 @@ class Docket:
         found = self._progress(ticket).get("variant")
         return None if found is None else str(found)
 
-    def admit(self, ticket: int, variant: str) -> None:
-        """Keep that a proposal became a variant."""
-        self._keep(ticket, {"variant": variant})
+    def admit(self, ticket: int, variant: str, dollars: float) -> None:
+        """Keep that a proposal became a variant, and what its LLM call cost."""
+        self._keep(ticket, {"variant": variant, "dollars": dollars})
+
+    def cost(self, ticket: int) -> float:
+        """Return the dollars that the LLM call of an admitted birth cost."""
+        return float(self._progress(ticket).get("dollars", 0.0))
 
     def trials(self, ticket: int) -> tuple[Measurement, ...]:
         """Return the trials of a tuning so far, in order."""

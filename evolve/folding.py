@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from evolve import tuning
-from evolve.breeding import REPAIR, Breeder
+from evolve.breeding import IMPROVED, REPAIR, Breeder
 from evolve.budget import Counts
 from evolve.errors import EngineFault, InputError
 from evolve.jobs import Measure, Measured, Outcome, Refused, Tuned
@@ -25,7 +25,6 @@ TUNED = "tuned"
 """Kind of the event that ends a tuning."""
 
 _REFUSALS_IN_A_ROW = 300  # without one burst: then there is nothing left to try
-_IMPROVED = 0.84  # P(better than the parent) of a child that counts as a success: one standard error
 
 
 class Folding:
@@ -39,6 +38,7 @@ class Folding:
         notify: sees every event that is recorded.
         clock: unix time.
         race: decides who becomes champion.
+        used: share of the budget that is used.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Folding:
         notify: Callable[[Event], None],
         clock: Callable[[], float],
         race: Race,
+        used: Callable[[], float],
     ) -> None:
         self._policy = policy
         self._population = population
@@ -58,6 +59,7 @@ class Folding:
         self._counts = counts
         self._notify = notify
         self._clock = clock
+        self._used = used
         self.refused_in_a_row = 0
 
     def admit(self, variant: Variant, ticket: int) -> None:
@@ -103,11 +105,12 @@ class Folding:
         self._population.stage(measurement)
         self._breeder.note(variant)
         improved = self._improved(variant)
-        if birth is not None:
-            self._breeder.learn(birth.arm, improved)
         self._record(self._told(outcome, improved))
-        for event in self._breeder.migrate(self._clock()) if birth is not None else ():
-            self._record(event)
+        if birth is not None:
+            cost = self._policy.prices.cost(measurement.spent, measurement.seconds, outcome.dollars)
+            self._breeder.learn(birth, variant.id, cost)
+            for event in self._breeder.settle(self._used(), self._now()):
+                self._record(event)
         if failed(self._population.scores(variant.id)):
             return self._after_failure(variant, measurement)
         return self._after_first(variant) if measurement.purpose is Purpose.FIRST else []
@@ -117,7 +120,7 @@ class Folding:
         birth, refusal = outcome.job, outcome.refusal
         self.refused_in_a_row += 1
         self._counts.refused += 1
-        self._breeder.learn(birth.arm, False)
+        self._breeder.learn(birth, None, self._policy.prices.cost(0, 0.0, refusal.dollars))
         data = {
             "ticket": birth.ticket,
             "operator": birth.arm.operator,
@@ -262,7 +265,7 @@ class Folding:
         if own is None:
             return False
         before = self._population.before(variant.id)
-        return all(probability_better(own, one, self._policy.direction) > _IMPROVED for one in before)
+        return all(probability_better(own, one, self._policy.direction) > IMPROVED for one in before)
 
     def _gain(self, variant: Variant) -> float | None:
         """Return by how much a variant is better than its best scored parent."""

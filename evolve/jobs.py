@@ -95,11 +95,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A variant was measured, for a birth or because somebody wished for it."""
+    """A variant was measured, for a birth (whose LLM call cost ``dollars``) or because of a wish."""
 
     variant: Variant
     measurement: Measurement
     job: Birth | Measure
+    dollars: float = 0.0
 
     @property
     def birth(self) -> Birth | None:

@@ -98,7 +98,8 @@ class Performer:
                 return Refused(birth, admitted)
             name = admitted.id
         variant = self._population.variants[name]
-        return Measured(variant, await self._first(birth.ticket, variant), birth)
+        dollars = self._docket.cost(birth.ticket)
+        return Measured(variant, await self._first(birth.ticket, variant), birth, dollars)
 
     async def _propose(self, birth: Birth) -> Proposal | Refusal:
         """Have the operator make a child, unless it has; wait a little when its model does not answer."""
@@ -130,7 +131,9 @@ class Performer:
         if twin is not None:
             reason = f"the child is the same program as {twin}"
             kind = RefusalKind.DUPLICATE
-            return Refusal(kind, reason, proposal.operator, proposal.model, proposal.hypothesis)
+            return Refusal(
+                kind, reason, proposal.operator, proposal.model, proposal.hypothesis, proposal.dollars
+            )
         parents = [parent.variant for parent in birth.context.parents]
         digest = await self._room.until(lambda: self._population.keep_source(proposal.source))
         variant = Variant(
@@ -147,7 +150,7 @@ class Performer:
             created=round(self._clock(), 3),
         )
         self._put_on_record(variant, birth.ticket)
-        self._docket.admit(birth.ticket, variant.id)
+        self._docket.admit(birth.ticket, variant.id, proposal.dollars)
         await self._flushed()
         return variant
 

@@ -80,7 +80,15 @@ class Planner:
                 return job
         if room < 1 or self._population.fitness(SEED) is None:
             return None
+        if self._policy.numbers_only:
+            return self._more_trials(SEED, room, under_way)
         return self._breeder.birth(self.ticket, may_ask)
+
+    def _more_trials(self, name: str, room: float, under_way: Sequence[Job]) -> Job | None:
+        """Let a variant be tuned further, None while that is under way."""
+        if any(isinstance(job, Tune) and job.variant == name for job in under_way):
+            return None
+        return self._granted(Next(Wish.TUNE, name), room, False, under_way)
 
     def _granted(self, wanted: Next, room: float, may_ask: bool, under_way: Iterable[Job]) -> Job | None:
         """Turn a wish into a job, None when it cannot be had."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evolve.budget import Limits
+from evolve.rewards import Prices
 from population.variant import Direction
 
 
@@ -15,11 +16,13 @@ class Policy:
     Args:
         direction: which way the metric is better.
         limits: what the search may use.
+        prices: what a burst and a dollar are worth beside each other.
         entry: the function that a variant must define.
         ahead: jobs under way at once.
         asking: births that may wait for a language model at once.
         ordered: fold outcomes in the order of their tickets, so that timing cannot change the result.
         trials: Optuna trials of a child in the best quarter.
+        numbers_only: have no children; let Optuna try the seed's numbers, and nothing else.
         seed_replicates: bursts of the seed variant that measure the noise.
         replicates: share of bursts that may re-measure contenders.
         confidence: P(better than the champion) that a new champion needs.
@@ -27,6 +30,7 @@ class Policy:
 
     direction: Direction
     limits: Limits
+    prices: Prices
     entry: str
     ahead: int
     asking: int
@@ -35,3 +39,4 @@ class Policy:
     seed_replicates: int
     replicates: float
     confidence: float
+    numbers_only: bool = False

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve import admission
+from evolve import admission, policies
 from evolve.bursts import probing
 from evolve.bursts.sandbox import Confinement
 from evolve.errors import InputError
@@ -63,6 +63,7 @@ def prepare(
     Raises:
         InputError: one sentence on the first thing that cannot be used.
     """
+    settings = settings.model_copy(update=dict(policies.changed(settings.policy)))
     seed = _text(settings.seed_file, "the seed variant")
     directions = "" if settings.program is None else _text(settings.program, "the directions file")
     devices = find_devices(settings.device, settings.slots)
@@ -133,6 +134,8 @@ def _task(settings: Settings, device: str) -> LanguageTask:
 
 def _choice(settings: Settings, environment: Mapping[str, str], resuming: bool) -> Choice:
     """Choose the models: those that the user names, else the first that can be had."""
+    if settings.policy is policies.Name.NUMBERS_ONLY:
+        return Choice((), None, "no LLM, since --policy numbers-only asks none", local=False)
     if NO_MODEL in settings.models:
         if len(settings.models) > 1:
             raise InputError("--model none stands alone: it means that no LLM is asked")

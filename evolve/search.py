@@ -38,7 +38,7 @@ from evolve.tuning import Studies
 from evolve.wishes import Next, Wish
 from population.errors import PopulationError
 from population.fitness import Fitness
-from population.islands import MIGRATION
+from population.islands import FOUNDED
 from population.ledger import Event
 from population.store import Population
 
@@ -89,7 +89,7 @@ class Search:
         self._race = Race(policy, population, self._counts, meter.seeds)
         self._told: list[Event] = []
         self._folding = Folding(
-            policy, population, breeder, self._counts, self._told.append, clock, self._race
+            policy, population, breeder, self._counts, self._told.append, clock, self._race, self._used
         )
         self._docket = Docket(population)
         self._planner = Planner(policy, population, breeder, self._race, self._docket)
@@ -144,7 +144,7 @@ class Search:
         known, docket = self._population, self._docket
         state: Mapping[str, Any] = known.meta("search", {})
         self._folding.refused_in_a_row = int(state.get("refused_in_a_row", 0))
-        self._breeder.restore(known.measured, state.get("breeder"), known.events_of(MIGRATION))
+        self._breeder.restore(known.measured, state.get("breeder"), known.events_of(FOUNDED))
         entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
         self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
         self._counts.replicates += self._race.pending
@@ -263,6 +263,9 @@ class Search:
     def _best(self) -> Fitness | None:
         champion = self._population.meta("champion")
         return None if champion is None else self._population.fitness(champion)
+
+    def _used(self) -> float:
+        return budget.used(self._policy.limits, self._spent(), not self._policy.ordered)
 
     def _elapsed(self) -> float:
         return self._earlier + self._monotonic() - self._started

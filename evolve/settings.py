@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from evolve.errors import InputError
+from evolve.policies import Name
 
 FILE = "evolve.toml"
 
@@ -86,11 +87,27 @@ class Settings(BaseModel):
     llm_threads: Count = Field(1, description="threads of the local LLM")
     llm_nice: Annotated[int, Field(ge=0, le=19)] = Field(10, description="niceness of the local LLM")
 
+    dollar_per_gpu_hour: Price = Field(
+        2.0, description="what an hour of a slot costs, to weigh bursts against LLM calls"
+    )
+
     # search
+    policy: Name = Field(
+        Name.EVOLVE, description="evolve, or a baseline: greedy, best-of-n, random, numbers-only"
+    )
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
     trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
-    islands: Count = Field(2, description="independent lineages")
-    migrate_every: Annotated[int, Field(ge=0)] = Field(0, description="children between migrations; 0: never")
+    islands: Annotated[int, Field(ge=1, le=100)] = Field(2, description="lineages at the start")
+    patience: Annotated[int, Field(ge=0)] = Field(
+        30, description="children without a gain after which a lineage is given up for a new one; 0: never"
+    )
+    stagnation: Annotated[int, Field(ge=0)] = Field(
+        20, description="children without any gain after which the LLM is asked for something else; 0: never"
+    )
+    selection: Literal["epsilon", "tournament"] = Field("tournament", description="how parents are chosen")
+    epsilon: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.2, description="share of parents drawn from all alike, where selection is epsilon"
+    )
     tournament: Count = Field(4, description="variants in a tournament")
     pressure: Annotated[float, Field(gt=0.5, le=1)] = Field(0.9, description="chance that its best one wins")
     ahead: Annotated[int, Field(ge=1, le=10_000)] | None = Field(

@@ -60,10 +60,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the model wrote."""
+    """What the model wrote, and what that cost."""
 
     text: str
     model: str
+    dollars: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Silence:
 
     reason: str
     model: str
+    dollars: float = 0.0
 
 
 class Chat(Protocol):

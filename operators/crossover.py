@@ -11,7 +11,7 @@ from numpy.random import Generator
 from operators import prompts
 from operators.chat import Ask, Chat, Model, ReplyForm
 from operators.edits import Edited, NoEdit, apply_mix, differing_values, same_text
-from operators.exchange import code_edit, exchange, shown_to
+from operators.exchange import code_edit, exchange, heated, shown_to
 from operators.proposal import Context, Proposal, Refusal, RefusalKind
 from population.genome import with_values
 from population.variant import Value
@@ -50,7 +50,7 @@ class Crossover:
         if model.form is ReplyForm.JSON:
             return await self._mix(context, model, rng)
         messages = prompts.crossover(shown_to(model, context), model.form)
-        ask = Ask(messages, self.name, model.form, None, self.temperature, context.number)
+        ask = Ask(messages, self.name, model.form, None, heated(self.temperature, context), context.number)
         return await exchange(self.chat, model, ask, _new_to(second, code_edit(model.form, first)))
 
     async def _mix(self, context: Context, model: Model, rng: Generator) -> Proposal | Refusal:
@@ -64,7 +64,7 @@ class Crossover:
         listed = {name: differing[name] for name in names}
         messages = prompts.small_mix(context, listed, why=not model.small)
         schema = mixing_schema(names) if model.small else mix_schema(names)
-        ask = Ask(messages, self.name, model.form, schema, self.temperature, context.number)
+        ask = Ask(messages, self.name, model.form, schema, heated(self.temperature, context), context.number)
         return await exchange(self.chat, model, ask, lambda text: apply_mix(text, first, second))
 
 

@@ -13,12 +13,19 @@ from operators.proposal import Context, Proposal, Refusal, RefusalKind
 CODE_FORMS = frozenset({ReplyForm.DIFF, ReplyForm.WHOLE})
 """The forms in which a model writes code, rather than choosing from a list."""
 
+_HOTTER, _HOTTEST = 0.2, 1.2  # temperature: by how much each level is higher, and what servers still take
+
 
 def shown_to(model: Model, context: Context) -> Context:
     """Return the part of a context that a model of this size can use."""
     if not model.small:
         return context
     return replace(context, inspirations=(), attempts=context.attempts[-SMALL_ATTEMPTS:])
+
+
+def heated(temperature: float, context: Context) -> float:
+    """Return the sampling temperature: higher while nothing helps, so that other ideas come up."""
+    return min(_HOTTEST, temperature + _HOTTER * context.level)
 
 
 def code_edit(form: ReplyForm, parent: str) -> Callable[[str], Edited | NoEdit]:
@@ -33,8 +40,9 @@ async def exchange(
     """Ask once, and apply what the model writes."""
     reply = await chat.complete(model, ask)
     if isinstance(reply, Silence):
-        return Refusal(RefusalKind.LLM, reply.reason, ask.operator, model.name)
+        return Refusal(RefusalKind.LLM, reply.reason, ask.operator, model.name, dollars=reply.dollars)
     edited = apply(reply.text)
     if isinstance(edited, NoEdit):
-        return Refusal(edited.kind, edited.reason, ask.operator, model.name, edited.hypothesis)
-    return Proposal(edited.source, edited.hypothesis, ask.operator, model.name)
+        said = edited.hypothesis
+        return Refusal(edited.kind, edited.reason, ask.operator, model.name, said, reply.dollars)
+    return Proposal(edited.source, edited.hypothesis, ask.operator, model.name, reply.dollars)

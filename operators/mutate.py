@@ -11,7 +11,7 @@ from numpy.random import Generator
 from operators import prompts
 from operators.chat import Ask, Chat, Model, ReplyForm
 from operators.edits import apply_choice
-from operators.exchange import code_edit, exchange, shown_to
+from operators.exchange import code_edit, exchange, heated, shown_to
 from operators.jitter import offers
 from operators.proposal import Context, Proposal, Refusal, RefusalKind
 from population.genome import Tunable, parse_tunables
@@ -45,10 +45,12 @@ class Mutate:
     async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
         """Make a child of ``context.parents[0]``."""
         model = self.model or self.chat.pick(rng)
-        source = context.parents[0].source
+        source, temperature = context.parents[0].source, heated(self.temperature, context)
         if model.form is not ReplyForm.JSON:
             messages = prompts.mutate(shown_to(model, context), model.form)
-            ask = Ask(messages, self.name, model.form, None, self.temperature, context.number)
+            ask = Ask(
+                messages, self.name, model.form, None, heated(self.temperature, context), context.number
+            )
             return await exchange(self.chat, model, ask, code_edit(model.form, source))
         tunables = _drawn(parse_tunables(source), rng)
         offered = {t.name: values for t in tunables if (values := offers(t, rng))} if model.small else {}
@@ -58,7 +60,7 @@ class Mutate:
             )
         schema = offer_schema(offered) if offered else choice_schema(tunables)
         messages = prompts.small_mutate(context, tunables, offered)
-        ask = Ask(messages, self.name, model.form, schema, self.temperature, context.number)
+        ask = Ask(messages, self.name, model.form, schema, temperature, context.number)
         return await exchange(self.chat, model, ask, lambda text: apply_choice(text, source))
 
 

@@ -21,6 +21,9 @@ from population.variant import Direction, Value
 
 Messages = tuple[tuple[str, str], ...]
 
+AIMS = ("refine", "another_mechanism", "think_again")
+"""What is asked for at each level of ``Context.level``."""
+
 ATTEMPTS = 12  # shown to a large model
 SMALL_ATTEMPTS = 3
 INSPIRATIONS = 3
@@ -66,6 +69,7 @@ def mutate(context: Context, form: ReplyForm) -> Messages:
     parent = context.parents[0]
     values = {
         **_goal(context),
+        "aim": render(AIMS[context.level], _goal(context)).strip(),
         "inspirations": _inspirations(context),
         "attempts": attempt_list(context.attempts[-ATTEMPTS:]),
         "standing": standing(parent, context),

@@ -53,6 +53,8 @@ class Context:
         attempts: what was tried around the first parent, oldest first.
         noise: standard deviation of one burst's score; NaN when unknown.
         number: number of the birth; names its exchange with a model.
+        level: what is asked for: 0 a refinement, 1 another mechanism, 2 to think again; it rises while
+            nothing helps.
     """
 
     task: str
@@ -64,6 +66,7 @@ class Context:
     attempts: tuple[Attempt, ...] = ()
     noise: float = float("nan")
     number: int | None = None
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Proposal:
     hypothesis: str
     operator: str
     model: str = ""
+    dollars: float = 0.0
 
 
 class RefusalKind(enum.StrEnum):
@@ -96,6 +100,7 @@ class Refusal:
     operator: str
     model: str = ""
     hypothesis: str = ""
+    dollars: float = 0.0
 
 
 class Operator(Protocol):

@@ -102,8 +102,8 @@ class Receipt:
     def said(self) -> Reply | Silence:
         """Return what came of a finished exchange."""
         if self.outcome == "ok":
-            return Reply(self.response or "", self.model)
-        return Silence(f"{self.model}: {self.reason}", self.model)
+            return Reply(self.response or "", self.model, self.dollars or 0.0)
+        return Silence(f"{self.model}: {self.reason}", self.model, self.dollars or 0.0)
 
 
 @dataclass(slots=True)

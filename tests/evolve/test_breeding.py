@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from numpy.random import Generator
 
-from evolve.breeding import REPAIR, Breeder, Briefing, Choosing, compared
+from evolve.breeding import REPAIR, Breeder, Choosing
+from evolve.briefing import Briefing, Writer, compared
 from evolve.jobs import Birth
 from operators.portfolio import Arm, Portfolio
 from operators.proposal import Attempt, Context, Operator, Proposal
@@ -93,7 +94,10 @@ class Farm:
         }
         portfolio = Portfolio(dict.fromkeys(arms, 1.0))
         choosing = Choosing(tournament=4, pressure=1.0, seed=seed)
-        breeder = Breeder(self.population, islands or Islands(), operators, portfolio, choosing, BRIEFING)
+        writer = Writer(self.population, BRIEFING)
+        breeder = Breeder(
+            self.population, islands or Islands(), operators, portfolio, choosing, writer, Direction.MINIMIZE
+        )
         if noted is None:
             noted = [name for name in self.population.variants if self.population.measurements(name)]
         breeder.restore(noted, state, self.population.events)

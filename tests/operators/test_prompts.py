@@ -25,7 +25,7 @@ def test_every_prompt_file_is_filled_in_without_a_placeholder_left(context_of, s
 
 
 def test_an_unknown_placeholder_is_an_error_that_names_it():
-    with pytest.raises(prompts.PromptError, match=r"prompts/mutate\.md: .*'metric'"):
+    with pytest.raises(prompts.PromptError, match=r"prompts/mutate\.md: .*'aim'"):
         prompts.render("mutate", {})
 
 
