@@ -7,50 +7,43 @@ a child is a call and a burst. All that is recorded is on the disk as in any sea
 from __future__ import annotations
 
 import asyncio
-import re
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from evolve import admission
-from evolve.breeding import Breeder, Briefing, Choosing
-from evolve.budget import Limits
+from evolve.breeding import Breeder, Choosing, Means
+from evolve.briefing import Briefing, Writer
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import recover
+from evolve.lineages import Keeping, Lineages
 from evolve.measuring import Brake, Meter
-from evolve.policy import Policy
 from evolve.race import SEED
 from evolve.room import Room
 from evolve.search import Search
 from evolve.seeds import Seeds
-from evolve.session import _PLAIN, _PROMPTED
+from evolve.session import breeder_of, policy_of
 from evolve.settings import Settings
 from evolve.tuning import Studies
 from operators.chat import Model, ReplyForm
 from operators.crossover import Crossover
 from operators.llm import LiteLLM
 from operators.mutate import Mutate
-from operators.portfolio import Arm, Portfolio, arms_of
-from operators.proposal import Operator
+from operators.portfolio import arms_of
 from operators.repair import Repair
-from operators.syntactic import Recombine, Syntactic
-from population.islands import Islands
-from population.ledger import Call
+from population.ledger import Call, Event
 from population.store import Population
 from population.variant import Direction, Variant
 
-NUMBER = re.compile(r"^(x\d+) = (\S+)", re.MULTILINE)
-SOURCE = (
-    '"""Numbers, each best at its own place."""\n\n'
-    + "".join(f"x{n} = 0.5  # tune: 0..1\n" for n in range(10))
-    + "\n\ndef train(burst):\n    return [x0, x1, x2, x3, x4, x5, x6, x7, x8, x9]\n"
-)
+MODEL = Model("openai/scripted", 1.0, ReplyForm.DIFF, small=False)
+BRIEFING = Briefing("A program with numbers.", "loss", Direction.MINIMIZE, "")
 
 
 def loss(source: str) -> float:
-    """Return how far the numbers of a source are from where they should be."""
-    return sum((float(value) - int(name[1:]) / 10) ** 2 for name, value in NUMBER.findall(source))
+    """Return a number that depends on the text of a program alone."""
+    return int.from_bytes(hashlib.sha256(source.encode()).digest()[:6]) / 2**48
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,47 +81,51 @@ class TimedExecutor:
         """Hold nothing."""
 
 
-def operators(chat: LiteLLM, plain: bool) -> dict[Arm, Operator]:
-    """Return the operators of a session with one model."""
-    found: dict[Arm, Operator] = {}
-    if plain:
-        found = {Arm(Syntactic.name): Syntactic(), Arm(Recombine.name): Recombine()}
-    for model in chat.models:
-        found |= {Arm(kind.name, model.name): kind(chat, model) for kind in (Mutate, Crossover, Repair)}
-    return found
+def breeder(settings: Settings, population: Population, chat: LiteLLM) -> Breeder:
+    """Return what a session breeds with, without the operators that ask no model."""
+    kinds = (Mutate, Crossover, Repair)
+    asking = arms_of({kind.name: kind.forms for kind in kinds}, {}, chat.models)
+    operators = {
+        arm: kind(chat, chat.models[0]) for kind in kinds for arm in asking if arm.operator == kind.name
+    }
+    return Breeder(
+        population,
+        Lineages(Keeping(settings.islands, settings.patience, settings.stagnation)),
+        Means(operators, asking),
+        Choosing(settings.seed or 0, None, settings.tournament, settings.pressure, settings.policy),
+        Writer(population, BRIEFING),
+        BRIEFING.direction,
+    )
 
 
 async def searched(
     folder: Path,
     address: str,
     executor: TimedExecutor,
-    until: Callable[[Population], bool],
-    source: str = SOURCE,
+    enough: Callable[[Population], bool],
+    source: str,
+    settings: Settings,
     plain: bool = False,
-    seed: int = 1,
-    **changes: object,
 ) -> Population:
-    """Search in a new folder until the population is as it should be; return it, still open.
+    """Search in a new folder until there is enough; return the population, still open.
 
     Args:
         folder: must not exist.
         address: of the LLM.
         executor: runs the bursts.
-        until: asked at each event; the search stops when it says so.
+        enough: asked at each event.
         source: the seed variant.
-        plain: also breed with the operators that ask no model.
-        seed: of every choice.
-        changes: fields of the policy that differ from a session's.
+        settings: of the search.
+        plain: breed also with the operators that ask no model, as a session does.
     """
-    settings = Settings()
     population = Population.create(folder)
     digest = population.keep_source(source)
     founder = Variant(SEED, digest, digest, admission.mark(source), (), "seed", "the seed", 0, 0)
     population.commit(founder, meta={"metric": "loss", "direction": "minimize"})
     brake = Brake()
 
-    def notify(_: object) -> None:
-        if until(population):
+    def notify(_: Event) -> None:
+        if enough(population):
             brake.pull("it is enough")
 
     room = Room(folder, lambda: brake.on, notify)
@@ -139,43 +136,37 @@ async def searched(
         population.stage(call)
 
     chat = LiteLLM(
-        (Model("openai/scripted", 1.0, ReplyForm.DIFF, small=False),),
+        (MODEL,),
         transcripts=folder / "transcripts",
         record=record,
         recorded=known.__contains__,
         durably=room.until,
         api_base=address,
-        parallel=int(str(changes.get("asking", settings.llm_parallel))),
-        seed=seed,
-    )
-    found = operators(chat, plain)
-    arms = arms_of(_PROMPTED, _PLAIN if plain else {}, chat.models)
-    breeder = Breeder(
-        population,
-        Islands(settings.islands, settings.migrate_every),
-        found,
-        Portfolio(arms),
-        Choosing(settings.tournament, settings.pressure, seed),
-        Briefing("Make the loss small.", "loss", Direction.MINIMIZE, ""),
+        parallel=settings.llm_parallel,
+        seed=settings.seed or 0,
     )
     recover(population, crashed=False)
-    fields: dict[str, object] = {
-        "direction": Direction.MINIMIZE,
-        "limits": Limits(evaluations=10**9),
-        "entry": "train",
-        "ahead": 2 * executor.slots + 2,
-        "asking": settings.llm_parallel,
-        "ordered": False,
-        "trials": 0,
-        "seed_replicates": settings.seed_replicates,
-        "replicates": settings.replicates,
-        "confidence": settings.confidence,
-    }
-    policy = Policy(**{**fields, **changes})  # type: ignore[arg-type]
-    meter = Meter(executor, brake, Seeds(seed), room)
-    studies = Studies(folder / "studies", Direction.MINIMIZE)
+    population.flush()
+    search = Search(
+        policy_of(settings, BRIEFING.direction, "train", settings.llm_parallel),
+        population,
+        breeder_of(settings, population, chat, chat.models, BRIEFING)
+        if plain
+        else breeder(settings, population, chat),
+        Meter(executor, brake, Seeds(settings.seed or 0), room),
+        Studies(folder / "studies", BRIEFING.direction),
+        brake,
+        room,
+        notify,
+    )
     try:
-        await Search(policy, population, breeder, meter, studies, brake, room, notify).run()
+        await search.run()
     finally:
         await chat.aclose()
     return population
+
+
+def settings_of(slots: int, **changes: object) -> Settings:
+    """Return a session's settings with what it fills in; nothing is tuned."""
+    given = {"seed": 1, "slots": slots, "ahead": 2 * slots + 2, "trials": 0, "reply": "diff", "burst": 1.0}
+    return Settings.model_validate({**given, **changes})

@@ -7,6 +7,7 @@ program is the last fenced block with a ``# tune:`` line; the reply is one SEARC
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.scripted_llm import TUNE, Messages, ScriptedLLM, last_program
+from tests.scripted_llm import SPAN, TUNE, Messages, ScriptedLLM, last_program
 
 _SAID = "Hypothesis: {name} was too far off\n\n<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE\n"
 
@@ -26,11 +27,17 @@ def mover(latency: float, seed: int = 0) -> Callable[[Messages], str]:
     def reply(messages: Messages) -> str:
         time.sleep(latency)
         asked = next(str(m["content"]) for m in reversed(messages) if m["role"] == "user")
-        lines = last_program(asked).splitlines()
-        old, found = draws.choice([(one, spot) for one in lines if (spot := TUNE.match(one)) is not None])
-        value = min(1.0, max(0.0, float(found["value"]) + draws.gauss(0.0, 0.1)))
-        new = old.replace(f"{found['set']}{found['value']}", f"{found['set']}{value!r}", 1)
-        return _SAID.format(name=found["name"], old=old, new=new)
+        lines = [(one, spot) for one in last_program(asked).splitlines() if (spot := TUNE.match(one))]
+        while True:
+            old, found = draws.choice(lines)
+            span = SPAN.match(found["rule"])
+            if span is not None and span["kind"] != "int":
+                low, high = float(span["low"]), float(span["high"])
+                share = draws.random()
+                value = low * (high / low) ** share if span["kind"] == "log" else low + share * (high - low)
+                value = min(max(value, math.nextafter(low, high)), math.nextafter(high, low))
+                new = old.replace(f"{found['set']}{found['value']}", f"{found['set']}{value!r}", 1)
+                return _SAID.format(name=found["name"], old=old, new=new)
 
     return reply
 
