@@ -37,9 +37,9 @@ Ideas interact within their family (attention; the stream; the start; training; 
    give it up, and to pass through something worse, for the larger gain.
 
 The **target** is a share of the way from the seed to the best program there is, which is known exactly. The
-shares (``TARGETS``) are where hill climbing on the truth itself, without any noise and with the proposals that
-all systems get, stands after 100 evaluations in the median: it takes real progress, and can be reached. They
-were fixed before any system was run.
+shares (``TARGETS``) are where hill climbing on the truth itself, without any noise and with the proposals
+that all systems get, stands after 100 evaluations in the median: it takes real progress, and can be reached.
+They were fixed before any system was run.
 """
 
 from __future__ import annotations
@@ -180,20 +180,19 @@ def landscape(name: str, instance: int) -> Landscape:
     else:
         terms = (_epistatic if family == "epistatic" else _deceptive)(rng)
     start = BASE + SIGMA * sum(_OFF)  # the seed
-    best = BASE - SIGMA * best_gain(terms)
+    best = BASE - SIGMA * _worth(terms, best_options(terms))
     target = start - TARGETS[name] * (start - best)
     noise = 0.0 if name == "noiseless" else SIGMA
     return Landscape(name, instance, noise, terms, bowls, best, target)
 
 
-def best_gain(terms: Iterable[Term]) -> float:
-    """Return the most that options can be worth together, exactly: no term joins two families."""
-    total = 0.0
-    for family in sorted({site.family for site in SITES}):
-        sites = {site.name for site in SITES if site.family == family}
-        group = [term for term in terms if {site for site, _ in term.options} <= sites]
-        total += max(_worth(group, there) for there in _combinations(group))
-    return total
+def best_options(terms: Iterable[Term]) -> frozenset[Option]:
+    """Return the options that are worth most together, exactly: no term joins two families."""
+    best: frozenset[Option] = frozenset()
+    for family in _FAMILIES:
+        group = [term for term in terms if {_family(option) for option in term.options} == {family}]
+        best |= max(_combinations(group), key=lambda there, group=group: _worth(group, there))
+    return best
 
 
 def _worth(group: Iterable[Term], there: frozenset[Option]) -> float:

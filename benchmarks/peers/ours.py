@@ -112,7 +112,7 @@ class Scoring:
         truth = self.landscape.truth(population.source(champion.digest))
         assert not isinstance(truth, Broken)
         fitness = population.fitness(champion.id)
-        return Point(truth, math.nan if fitness is None else fitness.mean, calls_of(self.oracle))
+        return Point(truth, math.nan if fitness is None else fitness.mean, self.oracle.calls)
 
 
 def run_ours(landscape: Landscape, settings: Settings, evaluations: int, seed: int) -> Trajectory:
@@ -200,11 +200,6 @@ def _result(score: float | Broken, seconds: float = 1.0) -> Result:
 
 def _ignored(event: Event) -> None:
     """Tell nobody."""
-
-
-def calls_of(oracle: Oracle) -> int:
-    """Return how many calls an oracle answered."""
-    return sum(oracle.calls[form] for form in ("diff", "whole", "none"))
 
 
 def _search(task: tuple[str, int, Mapping[str, Any], int, int]) -> Trajectory:
