@@ -19,12 +19,13 @@ from typing import Any
 
 from openevolve.config import Config, LLMModelConfig
 from openevolve.controller import OpenEvolve
+from openevolve.database import Program
 
 from benchmarks.peers.ended import CEILING, Ended, Task, agrees, best_by_score, read_task, until, write
 from benchmarks.peers.evaluator import digest_of, outcomes
 
 START, END = "# EVOLVE-BLOCK-START\n", "# EVOLVE-BLOCK-END\n"
-EVALUATOR = f"""
+EVALUATION = f"""
 from openevolve.evaluation_result import EvaluationResult
 
 from benchmarks.peers.evaluator import evaluate as scored
@@ -70,22 +71,28 @@ def _set(config: Config, path: str, value: Any) -> None:
     setattr(owner, name, value)
 
 
-def run(task: Task) -> Ended:
-    """Search, and say how it ended."""
-    folder, log = Path(task.folder), Path(task.log)
+def search(task: Task, evaluation: str = EVALUATION) -> Program | None:
+    """Search until the log has enough lines; return what it calls its best."""
+    folder = Path(task.folder)
     program, evaluator = folder / "initial.py", folder / "evaluation.py"
     program.write_text(f"{START}{task.source.rstrip()}\n{END}")
-    evaluator.write_text(EVALUATOR)
+    evaluator.write_text(evaluation)
     controller = OpenEvolve(str(program), str(evaluator), configured(task), output_dir=str(folder / "out"))
 
     def stop() -> None:
         controller.parallel_controller.request_shutdown()
 
-    threading.Thread(target=until, args=(log, task.evaluations, stop, time.sleep), daemon=True).start()
+    waiting = (Path(task.log), task.evaluations, stop, time.sleep)
+    threading.Thread(target=until, args=waiting, daemon=True).start()
+    return asyncio.run(controller.run(iterations=4 * task.evaluations))
+
+
+def run(task: Task) -> Ended:
+    """Search, and say how it ended."""
     started = time.monotonic()
-    best = asyncio.run(controller.run(iterations=4 * task.evaluations))
+    best = search(task)
     seconds = time.monotonic() - started
-    seen = outcomes(log)
+    seen = outcomes(Path(task.log))
     standing = best_by_score(seen)
     agreed = best is not None and agrees(seen, standing, digest_of(best.code))
     return Ended(standing[: task.evaluations], agreed, seconds, version("openevolve"))
