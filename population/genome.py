@@ -14,15 +14,17 @@ Words after a second ``#`` are a comment for people.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import math
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeVar
 
-from population.fingerprint import fingerprint, parse
+from population.fingerprint import RECENT, fingerprint, parse
 from population.variant import Value
 
 __all__ = [
@@ -108,6 +110,7 @@ class _Literal:
     end: int
 
 
+@functools.lru_cache(maxsize=RECENT)
 def parse_tunables(source: str) -> tuple[Tunable, ...]:
     """Return the tunables of a source, in order.
 
@@ -187,7 +190,7 @@ def _located(source: str) -> list[tuple[Tunable, _Literal]]:
     tree = parse(source)
     found: list[tuple[Tunable, _Literal]] = []
     seen: dict[str, int] = {}
-    for line, spec in _marks(source):
+    for line, spec in _marks(source, tree):
         literal = _literal_on(tree, line)
         if literal.name in seen:
             raise TuneError(line, f"{literal.name} has a `# tune:` on line {seen[literal.name]} already")
@@ -196,13 +199,40 @@ def _located(source: str) -> list[tuple[Tunable, _Literal]]:
     return found
 
 
-def _marks(source: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the text of each ``# tune:`` comment."""
-    if "tune:" not in source:
-        return
-    lines = (line.rstrip("\r\n") + "\n" for line in _LINE.findall(source))
+def _marks(source: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each ``# tune:`` comment.
+
+    Whether a mark is one, or stands in a string, is read from the tokens of the statement around it alone.
+    """
+    lines = [line.rstrip("\r\n") + "\n" for line in _LINE.findall(source)]
+    marked = deque(number for number, line in enumerate(lines, 1) if _MARK.search(line))
+    spans = _spans(tree)
+    while marked:
+        start = end = marked.popleft()
+        while spans and spans[0][0] <= end:
+            first, last = spans.popleft()
+            if last >= start:
+                start, end = min(start, first), max(end, last)
+        while marked and marked[0] <= end:
+            marked.popleft()
+        yield from ((start + line - 1, spec) for line, spec in _comments(lines[start - 1 : end]))
+
+
+def _spans(tree: ast.Module) -> deque[tuple[int, int]]:
+    """Return the first and the last line of each statement of a module."""
+    decorated = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    spans: deque[tuple[int, int]] = deque()
+    for node in tree.body:
+        above = [one.lineno for one in node.decorator_list] if isinstance(node, decorated) else []
+        spans.append((min([node.lineno, *above]), node.end_lineno or node.lineno))
+    return spans
+
+
+def _comments(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the line, from 1, and the text of each ``# tune:`` comment among these lines."""
+    rest = iter(lines)
     try:
-        for token in tokenize.generate_tokens(lambda: next(lines, "")):
+        for token in tokenize.generate_tokens(lambda: next(rest, "")):
             mark = _MARK.match(token.string) if token.type == tokenize.COMMENT else None
             if mark is not None:
                 yield token.start[0], mark["spec"].strip()

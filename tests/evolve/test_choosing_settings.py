@@ -10,8 +10,8 @@ import pytest
 
 from evolve.breeding import Breeder
 from evolve.briefing import Briefing
-from evolve.session import breeder_of
 from evolve.settings import Settings
+from evolve.wiring import breeder_of
 from operators.chat import Ask, Model, Reply, ReplyForm, Silence
 from operators.portfolio import Arm
 from population.store import Population
