@@ -13,7 +13,7 @@ from numpy.random import Generator
 
 from evolve import rewards
 from evolve.briefing import Writer
-from evolve.jobs import Birth
+from evolve.jobs import Birth, Part
 from evolve.judging import Judge
 from evolve.lineages import STAGNATION, Lineages
 from evolve.policies import ROUND, Name
@@ -24,6 +24,7 @@ from population import islands, selection
 from population.bandit import Bandit, Tally
 from population.fitness import Fitness, probability_better
 from population.ledger import Event
+from population.ranking import Ranking
 from population.selection import Lines
 from population.store import Population
 from population.variant import Direction, Variant
@@ -181,12 +182,23 @@ class Breeder:
             self._tallies = {arm: tally.faded(_SHAKEN) for arm, tally in self._tallies.items()}
         return events
 
-    def birth(self, ticket: int, asking: bool) -> Birth | None:
+    @property
+    def judge(self) -> Judge:
+        """What variants are probably worth."""
+        return self._judge
+
+    @property
+    def everybody(self) -> Ranking:
+        """The ranking of all that have a score."""
+        return self._members.everybody
+
+    def birth(self, ticket: int, asking: bool, part: Part = Part.WHOLE) -> Birth | None:
         """Plan the next child; None when no arm is free.
 
         Args:
             ticket: number of the job; with the run's seed it decides every choice.
             asking: whether a language model may be asked now.
+            part: what of it is to be done.
         """
         rng = self.generator(ticket)
         operators = self._means.operators
@@ -201,7 +213,21 @@ class Breeder:
         parents = self._parents(island, operator.arity, rng)
         neighbours = self._members.ranking(island) if arm.model else None
         context = self._writer.context(ticket, parents, neighbours, self._lineages.level)
-        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
+        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket), part)
+
+    def known(self, ticket: int, arm: Arm, parents: Sequence[str], island: int | None = None) -> Birth:
+        """Return the birth of a child that has been written already, without an operator.
+
+        Args:
+            ticket: number of the job.
+            arm: how it was made.
+            parents: ids of its parents.
+            island: where it is born; None for the first parent's.
+        """
+        where = self._population.variants[parents[0]].island if island is None else island
+        context = self._writer.context(ticket, parents, None)
+        rng = self._operator_generator(ticket)
+        return Birth(ticket, arm, None, context, where, rng, Part.MEASURE)
 
     def repair(self, ticket: int, broken: Variant) -> Birth | None:
         """Plan the one attempt to repair a broken child; None when nobody can."""
@@ -214,10 +240,10 @@ class Breeder:
         context = self._writer.context(ticket, [broken.id], None)
         return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
 
-    def again(self, ticket: int, arm: Arm, context: Context, island: int) -> Birth:
+    def again(self, ticket: int, arm: Arm, context: Context, island: int, part: Part = Part.WHOLE) -> Birth:
         """Return a birth that an earlier session planned; its operator is None if its model is gone."""
         operator = self._means.operators.get(arm)
-        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
+        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket), part)
 
     def generator(self, ticket: int) -> Generator:
         """Return the generator that plans one job: the same for the same seed and ticket."""

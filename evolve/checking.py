@@ -6,7 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evolve import settings
-from evolve.docket import JOBS, PROGRESS, RUNNING, WISHES, Planned, job_of, proposal_of, trials_of, wish_of
+from evolve.docket import (
+    JOBS,
+    PROGRESS,
+    RUNNING,
+    SHELF,
+    WISHES,
+    Planned,
+    job_of,
+    proposal_of,
+    shelved_of,
+    trials_of,
+    wish_of,
+)
 from evolve.errors import InputError
 from evolve.jobs import Measure, Reflect
 from evolve.runs import looked_at
@@ -68,6 +80,12 @@ def _job(note: Note) -> Mention:
     return Mention(sources=((job.variant, job.digest if isinstance(job, Measure) else ""),))
 
 
+def _shelved(note: Note) -> Mention:
+    planned, _ = shelved_of(note.value)
+    shown = (*planned.context.parents, *planned.context.inspirations)
+    return Mention(sources=tuple((one.variant.id, one.variant.digest) for one in shown))
+
+
 def _progress(note: Note) -> Mention:
     job = ((JOBS, note.key),)
     if "variant" in note.value:
@@ -101,6 +119,7 @@ _LOOKS: Mapping[str, Callable[[Note], Mention]] = {
     JOBS: _job,
     PROGRESS: _progress,
     RUNNING: _running,
+    SHELF: _shelved,
     WISHES: _wish,
 }
 

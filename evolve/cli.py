@@ -127,6 +127,8 @@ def run(
     islands: Annotated[int | None, _option("islands")] = None,
     patience: Annotated[int | None, _option("patience")] = None,
     stagnation: Annotated[int | None, _option("stagnation")] = None,
+    proposals: Annotated[float | None, _option("proposals")] = None,
+    explored: Annotated[float | None, _option("explored")] = None,
     pooled: Annotated[bool | None, _option("pooled", "--pooled/--no-pooled")] = None,
     selection: Annotated[str | None, _option("selection")] = None,
     epsilon: Annotated[float | None, _option("epsilon")] = None,

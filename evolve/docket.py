@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from evolve.jobs import Birth, Job, Measure, Reflect, Tune
+from evolve.jobs import Birth, Job, Measure, Part, Reflect, Tune
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from operators.proposal import Context, Proposal, Refusal
@@ -25,6 +25,7 @@ from population.store import Population
 from population.variant import Measurement, Purpose
 
 JOBS, PROGRESS, RUNNING, WISHES = "notes.jobs", "notes.progress", "notes.running", "notes.wishes"
+SHELF = "notes.shelf"
 PATIENCE = 3
 """Crashes that a source may be running at before it is taken for their cause; the last of them alone."""
 
@@ -40,6 +41,7 @@ class Planned:
     arm: Arm
     island: int
     context: Context
+    part: Part = Part.WHOLE
 
 
 class Docket:
@@ -126,6 +128,29 @@ class Docket:
             ancestor=above,
         )
         return replace(planned, context=context)
+
+    # The shelf
+
+    def shelve(self, birth: Birth, proposal: Proposal) -> None:
+        """Write down a proposal that waits for a burst."""
+        value = {**_written(birth), "proposal": msgspec.to_builtins(proposal)}
+        self._population.stage(Note(SHELF, str(birth.ticket), value))
+
+    def unshelve(self, ticket: int) -> None:
+        """Cross out a proposal that waits no more."""
+        self._population.stage(Gone(SHELF, str(ticket)))
+
+    def shelf(self) -> Iterator[tuple[Planned, Proposal]]:
+        """Yield the proposals that wait, with the births that they came of, in the order of their tickets.
+
+        Those whose parents' sources are gone are crossed out.
+        """
+        for key in sorted(notes := self._population.notes(SHELF), key=int):
+            planned, proposal = shelved_of(notes[key])
+            try:
+                yield self._sourced(planned), proposal
+            except Corrupt:
+                self.unshelve(planned.ticket)
 
     # Progress
 
@@ -238,13 +263,22 @@ def job_of(value: Any) -> Planned | Measure | Tune | Reflect:
     match value["kind"]:
         case "birth":
             context = msgspec.convert(json.loads(value["context"]), Context)
-            return Planned(value["ticket"], Arm(**value["arm"]), value["island"], context)
+            arm, part = Arm(**value["arm"]), Part(value.get("part", Part.WHOLE))
+            return Planned(value["ticket"], arm, value["island"], context, part)
         case "measure":
             return msgspec.convert(value["job"], Measure)
         case "reflect":
             return msgspec.convert(value["job"], Reflect)
         case _:
             return msgspec.convert(value["job"], Tune)
+
+
+def shelved_of(value: Any) -> tuple[Planned, Proposal]:
+    """Return the birth and the proposal that a note of the shelf holds."""
+    planned = job_of(value)
+    if not isinstance(planned, Planned):
+        raise ValueError("it is no birth")
+    return planned, msgspec.convert(value["proposal"], Proposal)
 
 
 def proposal_of(progress: Mapping[str, Any]) -> Proposal | Refusal | None:
@@ -274,6 +308,7 @@ def _written(job: Job) -> dict[str, Any]:
         "ticket": job.ticket,
         "arm": asdict(job.arm),
         "island": job.island,
+        "part": job.part.value,
         "context": _text(context),
     }
 

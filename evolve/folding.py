@@ -10,12 +10,12 @@ from evolve import tuning
 from evolve.breeding import IMPROVED, REPAIR, Breeder
 from evolve.budget import Counts
 from evolve.errors import EngineFault, InputError
-from evolve.jobs import Measure, Measured, Outcome, Reflected, Refused, Tuned
+from evolve.jobs import Birth, Measure, Measured, Outcome, Proposed, Reflected, Refused, Tuned
 from evolve.lessons import LEARNED
 from evolve.policy import Policy
 from evolve.race import CROWNED, ENTERED, LEFT, SEED, News, Race
 from evolve.wishes import Next, Wish
-from operators.proposal import Refusal
+from operators.proposal import Refusal, RefusalKind
 from population import genome
 from population.comparison import Difference
 from population.fitness import failed, probability_better
@@ -26,6 +26,9 @@ from population.variant import FailureKind, Measurement, Purpose, Value, Variant
 
 TUNED = "tuned"
 """Kind of the event that ends a tuning."""
+
+PASSED = "passed"
+"""Kind of the event that gives up a proposal that was not worth a burst."""
 
 _REFUSALS_IN_A_ROW = 300  # without one burst: then there is nothing left to try
 _MESSAGE = 300  # characters of a failure that its event keeps
@@ -43,6 +46,7 @@ class Folding:
         clock: unix time.
         race: decides who becomes champion.
         used: share of the budget that is used.
+        shelve: lets a proposal wait; returns what it is a copy of, or the birth that has to give way.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Folding:
         clock: Callable[[], float],
         race: Race,
         used: Callable[[], float],
+        shelve: Callable[[Proposed], str | Birth | None],
     ) -> None:
         self._policy = policy
         self._population = population
@@ -64,6 +69,7 @@ class Folding:
         self._notify = notify
         self._clock = clock
         self._used = used
+        self._shelve = shelve
         self.refused_in_a_row = 0
 
     def admit(self, variant: Variant, ticket: int, idea: Mapping[str, object]) -> None:
@@ -91,6 +97,8 @@ class Folding:
             follow = self._tuned(outcome)
         elif isinstance(outcome, Refused):
             self._refused(outcome)
+        elif isinstance(outcome, Proposed):
+            self._proposed(outcome)
         elif isinstance(outcome, Reflected):
             self._reflected(outcome)
         return follow + self.race()
@@ -143,6 +151,19 @@ class Folding:
                 f"{self.refused_in_a_row} proposals in a row were refused without one burst; "
                 f"the last: {refusal.reason}"
             )
+
+    def _proposed(self, outcome: Proposed) -> None:
+        """Let a child wait for its burst; a copy is refused, and the least promising one given up."""
+        said, proposal = self._shelve(outcome), outcome.proposal
+        if isinstance(said, str):
+            kind, reason = RefusalKind.DUPLICATE, f"the child is the same program as {said}"
+            name, model, idea = proposal.operator, proposal.model, proposal.hypothesis
+            refusal = Refusal(kind, reason, name, model, idea, proposal.dollars)
+            self._refused(Refused(outcome.job, refusal))
+        elif said is not None:
+            self._breeder.learn(said, None, self._policy.prices.cost(0, 0.0, 0.0))
+            data = {"ticket": said.ticket, "operator": said.arm.operator, "model": said.arm.model}
+            self.event(PASSED, f"{said.arm}: others promise more", data)
 
     def _reflected(self, outcome: Reflected) -> None:
         """Record the lessons of a look back, or why they stay as they are."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from numpy.random import Generator
 
 from operators.portfolio import Arm
-from operators.proposal import Context, Operator, Refusal
+from operators.proposal import Context, Operator, Proposal, Refusal
 from population.variant import Measurement, Purpose, Variant
+
+
+class Part(enum.StrEnum):
+    """What of a birth is to be done."""
+
+    WHOLE = "whole"
+    PROPOSE = "propose"  # the child is written, and waits on the shelf until its burst is worth a slot
+    MEASURE = "measure"  # it was written before
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,7 @@ class Birth:
         context: what the operator gets to know.
         island: where the child is born.
         rng: the operator's own.
+        part: what of it is to be done.
     """
 
     ticket: int
@@ -30,12 +40,17 @@ class Birth:
     context: Context
     island: int
     rng: Generator
-    cost = 1
+    part: Part = Part.WHOLE
+
+    @property
+    def cost(self) -> int:
+        """Bursts that it takes."""
+        return 0 if self.part is Part.PROPOSE else 1
 
     @property
     def asks(self) -> bool:
         """Say whether a language model is asked."""
-        return bool(self.arm.model)
+        return bool(self.arm.model) and self.part is not Part.MEASURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """A child was proposed, to wait on the shelf."""
+
+    job: Birth
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A variant was measured, for a birth (whose LLM call cost ``dollars``) or because of a wish."""
 
@@ -150,4 +173,4 @@ class Dropped:
     job: Job
 
 
-Outcome = Refused | Measured | Tuned | Reflected | Dropped
+Outcome = Refused | Proposed | Measured | Tuned | Reflected | Dropped

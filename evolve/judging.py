@@ -7,13 +7,14 @@ import math
 import statistics
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from population import selection, surrogate
-from population.genome import parse_tunables
+from population.genome import Tunable, TuneError, parse_tunables
 from population.ranking import Ranking
 from population.store import Population
 from population.surrogate import Point, Surrogate, Traits
-from population.variant import Direction
+from population.variant import Direction, Value
 
 _BEST, _LATEST = 48, 80  # variants that are looked at: a fit costs the cube of their number
 _KNOWN = 1024  # programs whose traits are kept in memory
@@ -67,6 +68,29 @@ class Judge:
         means, deviations = fitted.predict([self.traits(self._population.variants[n].digest) for n in names])
         return [*zip(means.tolist(), deviations.tolist(), strict=True)]
 
+    def source(self, name: str) -> str:
+        """Return a variant's text."""
+        return self._population.source(self._population.variants[name].digest)
+
+    def traits_of_variant(self, name: str) -> Traits:
+        """Return what a variant is compared by."""
+        return self.traits(self._population.variants[name].digest)
+
+    def stepped(
+        self, own: Traits, tunables: Mapping[str, Tunable], moved: Mapping[str, Value], number: int
+    ) -> Traits:
+        """Return the traits of a program after a step of its numbers.
+
+        Args:
+            own: before.
+            tunables: its numbers, by name.
+            moved: the new values.
+            number: tells apart several steps from one program.
+        """
+        values = [replace(one, value=moved.get(name, one.value)) for name, one in tunables.items()]
+        lines = {line for line in own.lines if not line.startswith("=")}
+        return Traits(frozenset(lines | {f"={number}"}), surrogate.numbers_of(values))
+
     def traits(self, digest: str) -> Traits:
         """Return what a known source is compared by."""
         found = self._traits.get(digest)
@@ -78,8 +102,12 @@ class Judge:
         return found
 
     def traits_of(self, source: str) -> Traits:
-        """Return what a source is compared by."""
-        return surrogate.traits_of(source, parse_tunables(source), self._seed_lines)
+        """Return what a source is compared by; one that cannot be read has no numbers."""
+        try:
+            tunables = parse_tunables(source)
+        except (TuneError, SyntaxError, ValueError, RecursionError):
+            tunables = ()
+        return surrogate.traits_of(source, tunables, self._seed_lines)
 
     @functools.cached_property
     def _seed_lines(self) -> Counter[str]:

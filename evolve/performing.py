@@ -17,6 +17,8 @@ from evolve.jobs import (
     Measure,
     Measured,
     Outcome,
+    Part,
+    Proposed,
     Reflect,
     Reflected,
     Refused,
@@ -86,14 +88,18 @@ class Performer:
 
     def expect(self, job: Job) -> None:
         """Give a birth its place in the queue for admission; jobs come in the order of their tickets."""
-        if isinstance(job, Birth) and self._docket.admitted(job.ticket) is None:
+        if (
+            isinstance(job, Birth)
+            and job.part is not Part.PROPOSE
+            and self._docket.admitted(job.ticket) is None
+        ):
             self._gate.enter(job.ticket)
 
     async def perform(self, job: Job) -> Outcome:
         """Do one job."""
         try:
             if isinstance(job, Birth):
-                return await self.step(job)
+                return await (self._proposed(job) if job.part is Part.PROPOSE else self.step(job))
             if isinstance(job, Measure):
                 return await self._measure(job)
             if isinstance(job, Reflect):
@@ -118,6 +124,11 @@ class Performer:
         variant = self._population.variants[name]
         dollars = self._docket.cost(birth.ticket)
         return Measured(variant, await self._first(birth.ticket, variant), birth, dollars)
+
+    async def _proposed(self, birth: Birth) -> Outcome:
+        """Have a child proposed, and no more."""
+        proposal = await self._propose(birth)
+        return Refused(birth, proposal) if isinstance(proposal, Refusal) else Proposed(birth, proposal)
 
     async def _propose(self, birth: Birth) -> Proposal | Refusal:
         """Have the operator make a child, unless it has; wait a little when its model does not answer."""

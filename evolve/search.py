@@ -26,7 +26,7 @@ from evolve.breeding import Breeder
 from evolve.budget import Counts, Spent, counted
 from evolve.docket import Docket
 from evolve.folding import Folding
-from evolve.jobs import Dropped, Job, Outcome
+from evolve.jobs import Birth, Dropped, Job, Outcome, Proposed
 from evolve.measuring import Brake, Meter
 from evolve.memory import Memory
 from evolve.performing import Performer
@@ -35,6 +35,7 @@ from evolve.policy import Policy
 from evolve.progress import Snapshot
 from evolve.race import ENTERED, SEED, Race
 from evolve.room import Room
+from evolve.shelf import Shelf
 from evolve.tuning import Studies
 from evolve.wishes import Next, Wish
 from population.errors import PopulationError
@@ -92,11 +93,20 @@ class Search:
         self._counts: Counts = counted(population, SEED, policy.seed_replicates)
         self._race = Race(policy, population, self._counts, meter.seeds)
         self._told: list[Event] = []
-        self._folding = Folding(
-            policy, population, breeder, self._counts, self._recorded, clock, self._race, self._used
-        )
         self._docket = Docket(population)
-        self._planner = Planner(policy, population, breeder, self._race, self._docket, memory)
+        self._shelf = Shelf(breeder.judge, policy.explored)
+        self._folding = Folding(
+            policy,
+            population,
+            breeder,
+            self._counts,
+            self._recorded,
+            clock,
+            self._race,
+            self._used,
+            self._keep_waiting,
+        )
+        self._planner = Planner(policy, population, breeder, self._race, self._docket, memory, self._shelf)
         self._performer = Performer(
             policy,
             population,
@@ -154,7 +164,7 @@ class Search:
         entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
         self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
         self._counts.replicates += self._race.pending
-        self._planner.restore(int(state.get("ticket", 0)))
+        self._planner.restore(state)
         self._wish_for_the_rest()
 
     def _wish_for_the_rest(self) -> None:
@@ -192,6 +202,18 @@ class Search:
         if self._memory.due() and not self._docket.wished(Wish.REFLECT):
             self._docket.wish(Next(Wish.REFLECT, SEED))
 
+    def _keep_waiting(self, proposed: Proposed) -> str | Birth | None:
+        """Put a proposal on the shelf; return what it is a copy of, or the birth that has to give way."""
+        twin = self._shelf.put(proposed.job, proposed.proposal, self._population.by_fingerprint)
+        if twin:
+            return twin
+        self._docket.shelve(proposed.job, proposed.proposal)
+        least = self._shelf.least(self._breeder.everybody)
+        if least is None:
+            return None
+        self._docket.unshelve(least)
+        return self._shelf.take(least).birth
+
     async def _durable(self) -> None:
         """Have everything recorded so far on the disk, and tell of it."""
         self._stage_state()
@@ -201,7 +223,7 @@ class Search:
     def _stage_state(self) -> None:
         """Record how far the search has come, to go with the outcomes that brought it there."""
         state = {
-            "ticket": self._planner.ticket,
+            **self._planner.state(),
             "refused_in_a_row": self._folding.refused_in_a_row,
             "breeder": self._breeder.state(),
             "race": self._race.state(),
@@ -232,7 +254,7 @@ class Search:
     def _chosen(self) -> list[Job]:
         """Choose jobs until enough are under way or a budget forbids more."""
         jobs: list[Job] = []
-        while len(self._tasks) + len(jobs) < self._policy.ahead and not self._brake.on:
+        while not self._brake.on:
             reason = budget.exhausted(
                 self._policy.limits, self._spent(), self._best(), self._policy.direction
             )

@@ -110,6 +110,12 @@ class Settings(BaseModel):
     stagnation: Annotated[int, Field(ge=0)] = Field(
         20, description="children without any gain after which the LLM is asked for something else; 0: never"
     )
+    proposals: Annotated[float, Field(ge=0, le=100)] = Field(
+        2.0, description="children proposed for each that is measured, the most promising; 0: measure each"
+    )
+    explored: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="share of those measured that is drawn from all proposals alike"
+    )
     pooled: bool = Field(True, description="judge variants by all that was measured of their relatives")
     selection: Literal["epsilon", "tournament"] = Field("tournament", description="how parents are chosen")
     epsilon: Annotated[float, Field(ge=0, le=1)] = Field(

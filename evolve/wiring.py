@@ -186,6 +186,8 @@ def policy_of(settings: Settings, direction: Direction, entry: str, asking: int)
         seed_replicates=settings.seed_replicates,
         replicates=settings.replicates,
         confidence=settings.confidence,
+        proposals=settings.proposals if settings.pooled else 0.0,
+        explored=settings.explored,
         numbers_only=settings.policy is Name.NUMBERS_ONLY,
     )
 
