@@ -34,6 +34,8 @@ IMPROVED = 0.84
 """P(better) of a gain that is taken for one by what steers the search: one standard error."""
 
 _SHAKEN = 0.3  # what the outcomes of operators still count after a change of what models are asked for
+_LEAD, _SMALL_LEAD = 3.0, 1.5  # standard deviations of a burst by which a leader has to lead
+_LATE = 0.8  # share of the budget
 _ELITES = 16  # the best of everybody, among whom second parents and founders are looked for
 
 
@@ -183,6 +185,11 @@ class Breeder:
         return events
 
     @property
+    def pooled(self) -> bool:
+        """Say whether variants are judged by what was measured of their relatives."""
+        return self._choosing.pooled
+
+    @property
     def judge(self) -> Judge:
         """What variants are probably worth."""
         return self._judge
@@ -192,18 +199,54 @@ class Breeder:
         """The ranking of all that have a score."""
         return self._members.everybody
 
-    def birth(self, ticket: int, asking: bool, part: Part = Part.WHOLE) -> Birth | None:
+    def leader(self) -> tuple[str, float, float] | None:
+        """Return who is probably the best, with the mean and standard deviation of its score.
+
+        It is an estimate, and no proof: None before anybody has a score, or where relatives do not count.
+        """
+        names = self._members.everybody.best(_ELITES)
+        if not names or not self._choosing.pooled:
+            return None
+        worth = self._judge.posterior(names, self._members.everybody)
+        best = min(range(len(names)), key=lambda place: worth[place][0])
+        mean, deviation = worth[best]
+        return names[best], self._direction.key(mean), deviation
+
+    def challenger(self, champion: str, used: float) -> str | None:
+        """Return the leader, if it is worth the bursts of a race with the champion.
+
+        A proof costs about as many bursts whatever the lead, so one waits until the lead is large; when most
+        of the budget is used, or nothing helps any more, a small one has to do.
+
+        Args:
+            champion: its id.
+            used: share of the budget that is used.
+        """
+        leader, noise = self.leader(), self._population.noise()
+        if leader is None or leader[0] == champion:
+            return None
+        ((own, _),) = self._worth([champion])
+        lead = own - self._direction.key(leader[1])
+        late = used > _LATE or self._lineages.level > 0
+        wanted = (_SMALL_LEAD if late else _LEAD) * (0.0 if math.isnan(noise) else noise)
+        return leader[0] if lead > wanted else None
+
+    def birth(
+        self, ticket: int, asking: bool, part: Part = Part.WHOLE, asks: bool | None = None
+    ) -> Birth | None:
         """Plan the next child; None when no arm is free.
 
         Args:
             ticket: number of the job; with the run's seed it decides every choice.
             asking: whether a language model may be asked now.
             part: what of it is to be done.
+            asks: whether it has to be by a language model, or without one; None for either.
         """
         rng = self.generator(ticket)
         operators = self._means.operators
         arity = {arm.operator: operator.arity for arm, operator in operators.items()}
-        open_ = (arm for arm in self._breeding if asking or not arm.model)
+        allowed = (False, True) if asking else (False,)
+        open_ = (arm for arm in self._breeding if bool(arm.model) in (allowed if asks is None else (asks,)))
         free = offered(open_, arity, len(self._members.everybody))
         if not free:
             return None

@@ -23,6 +23,8 @@ from operators.syntactic import Syntactic
 from population.store import Population
 from population.variant import Purpose
 
+_MOST_DUE = 64.0  # proposals that may be due, after a time without a model
+
 
 class Planner:
     """Chooses jobs, one at a time, and puts them on the docket.
@@ -55,7 +57,7 @@ class Planner:
         self._memory = memory
         self._shelf = shelf
         self._left: deque[Job] = deque()
-        self._due = float(policy.ahead)  # proposals to be asked for
+        self._due = [float(policy.ahead)] * 2  # proposals to be made: without a model, and with one
         self.ticket = 0
         """Number of the next job."""
         self._written: Proposal | None = None  # the child that the job being planned measures
@@ -63,7 +65,7 @@ class Planner:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up the jobs that an earlier session left under way, and what waits on the shelf."""
         self.ticket = int(state.get("ticket", 0))
-        self._due = float(state.get("due", self._due))
+        self._due = list(state.get("due", self._due))
         for planned, proposal in self._docket.shelf():
             birth = self._breeder.again(
                 planned.ticket, planned.arm, planned.context, planned.island, planned.part
@@ -112,12 +114,15 @@ class Planner:
             return None
         proposing = sum(isinstance(job, Birth) and job.part is Part.PROPOSE for job in under_way)
         starved = not full and not len(self._shelf) and not proposing
-        if (self._due < 1.0 and not starved) or proposing >= self._policy.asking + self._policy.ahead:
+        if proposing >= self._policy.asking + self._policy.ahead:
             return None
-        birth = self._breeder.birth(self.ticket, may_ask, Part.PROPOSE)
-        if birth is not None:
-            self._due -= 1.0
-        return birth
+        for model in (True, False) if may_ask else (False,):
+            if self._due[model] >= 1.0 or starved:
+                birth = self._breeder.birth(self.ticket, model, Part.PROPOSE, asks=model)
+                if birth is not None:
+                    self._due[model] -= 1.0
+                    return birth
+        return None
 
     def _promising(self) -> Job | None:
         """Have the most promising child measured of those that wait; None when nobody waits."""
@@ -125,7 +130,7 @@ class Planner:
         chosen = self._shelf.choose(self._breeder.everybody, rng)
         if chosen is None:
             return None
-        self._due += self._policy.proposals
+        self._due = [min(due + self._policy.proposals, _MOST_DUE) for due in self._due]
         if isinstance(chosen, Step):
             birth = self._breeder.known(self.ticket, Arm(Syntactic.name), [chosen.variant])
             self._written = Proposal(self._shelf.stepped(chosen), chosen.said, Syntactic.name)

@@ -91,7 +91,8 @@ class Search:
         self._started = monotonic()
         self._earlier = float(population.meta("clock", 0.0))
         self._counts: Counts = counted(population, SEED, policy.seed_replicates)
-        self._race = Race(policy, population, self._counts, meter.seeds)
+        challenger = self._challenger if breeder.pooled else None
+        self._race = Race(policy, population, self._counts, meter.seeds, challenger)
         self._told: list[Event] = []
         self._docket = Docket(population)
         self._shelf = Shelf(breeder.judge, policy.explored)
@@ -202,6 +203,11 @@ class Search:
         if self._memory.due() and not self._docket.wished(Wish.REFLECT):
             self._docket.wish(Next(Wish.REFLECT, SEED))
 
+    def _challenger(self, champion: str) -> str | None:
+        """Choose who is worth a race with the champion; nobody who is being tuned."""
+        found = self._breeder.challenger(champion, self._used())
+        return None if found in self._docket.held() else found
+
     def _keep_waiting(self, proposed: Proposed) -> str | Birth | None:
         """Put a proposal on the shelf; return what it is a copy of, or the birth that has to give way."""
         twin = self._shelf.put(proposed.job, proposed.proposal, self._population.by_fingerprint)
@@ -228,7 +234,7 @@ class Search:
             "breeder": self._breeder.state(),
             "race": self._race.state(),
         }
-        self._population.stage(meta={"search": state})
+        self._population.stage(meta={"search": state, "leader": self._breeder.leader()})
 
     def _stage_clock(self) -> None:
         """Record the time used; a turn may take long, and be cut short."""

@@ -75,6 +75,8 @@ class Standing:
     source: str
     claimed: float
     calls: int
+    leader: str
+    estimate: float
 
 
 @dataclass
@@ -118,7 +120,10 @@ class Scoring:
         champion = population.variants[population.meta("champion") or SEED]
         fitness = population.fitness(champion.id)
         claimed = math.nan if fitness is None else fitness.mean
-        return Standing(population.source(champion.digest), claimed, self.oracle.calls)
+        leader, estimate, _ = population.meta("leader") or (champion.id, claimed, 0.0)
+        led = population.source(population.variants[leader].digest)
+        source = population.source(champion.digest)
+        return Standing(source, claimed, self.oracle.calls, led, estimate)
 
 
 def run_ours(landscape: Landscape | Real, settings: Settings, evaluations: int, seed: int) -> Trajectory:
@@ -147,8 +152,12 @@ def run_ours(landscape: Landscape | Real, settings: Settings, evaluations: int, 
         with _founded(folder, landscape.seed_source) as population:
             scoring = asyncio.run(_searched(folder, population, landscape, settings, slots))
     seconds = time.monotonic() - started
-    truths = {source: _true(landscape, source) for source in {one.source for one in scoring.standings}}
-    points = tuple(Point(truths[one.source], one.claimed, one.calls) for one in scoring.standings)
+    shown = {source for one in scoring.standings for source in (one.source, one.leader)}
+    truths = {source: _true(landscape, source) for source in shown}
+    points = tuple(
+        Point(truths[one.source], one.claimed, one.calls, truths[one.leader], one.estimate)
+        for one in scoring.standings
+    )
     return Trajectory(
         settings.policy.value,
         landscape.name,
@@ -262,7 +271,12 @@ def _print(found: list[Trajectory], seconds: float) -> None:
     print(f"{found[0].landscape}: {len(found)} searches of {median(ends):g} evaluations, {seconds:.0f} s")
     print(f"  evaluations to target, median: {shown(reached, median, '.0f')}; reached by ", end="")
     print(f"{sum(map(math.isfinite, reached))} of {len(found)}")
+    led = [one.led() for one in found]
+    print(f"  the same for its leader: {shown(led, median, '.0f')}; ", end="")
+    print(f"reached by {sum(map(math.isfinite, led))} of {len(found)}")
     for evaluations in (50, 100, 200):
+        way = [(one.start - one.at(evaluations).leader) / (one.start - one.target) for one in found]
+        print(f"  way of the leader at {evaluations}: {shown(way, mean, '.2f')}")
         way = [_way(one, evaluations) for one in found]
         truth = shown([one.at(evaluations).truth for one in found], mean)
         print(f"  true score at {evaluations}: {truth}; way to the target {shown(way, mean, '.2f')}")
