@@ -16,17 +16,18 @@ import math
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.random import Generator
 
 from benchmarks.peers.dialogue import Oracle, as_messages
 from benchmarks.peers.landscapes import NAMES, Landscape, landscape
 from benchmarks.peers.reading import Broken
+from benchmarks.peers.real import Real
 from benchmarks.peers.statistics import mean, median, shown
 from benchmarks.peers.trajectory import Point, Trajectory
 from evolve import admission
@@ -49,7 +50,10 @@ from population.variant import Direction, Failure, FailureKind, Variant
 
 MODEL = Model("scripted", 1.0, ReplyForm.DIFF, small=False)
 TASK = "A byte-level language model trained by `train(burst)` in train.py. The score is a loss."
+SLOTS = 2
 _MEMORY = Path("/dev/shm")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,55 +71,60 @@ class Scripted:
         return Reply(self.oracle.answer(as_messages(ask.messages)), model.name)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What the search called its best when an evaluation began, and what it claimed for that."""
+
+    source: str
+    claimed: float
+    calls: int
+
+
 @dataclass
 class Scoring:
-    """An ``Executor`` whose bursts are scored by a landscape; keeps the trajectory.
+    """An ``Executor`` whose bursts are scored by a landscape; keeps how the search stood.
 
     Args:
         landscape: scores.
-        standing: says how the search stands now.
+        population: of the search.
+        oracle: answers it.
         slots: bursts at once.
     """
 
-    landscape: Landscape
+    landscape: Landscape | Real
     population: Population
     oracle: Oracle
-    slots: int = 1
-    points: list[Point] = field(default_factory=list)
+    slots: int
+    standings: list[Standing] = field(default_factory=list)
     smokes: int = 0
 
     async def run(self, job: Job, watch: Watch) -> Result:
         """Score a source; the noise depends on it and on the seed."""
-        await asyncio.sleep(0)
         if job.smoke:
             self.smokes += 1
-            return _result(self.landscape.smoke(job.source) or 0.0, seconds=0.0)
-        if self.points or self.population.meta("champion") is not None:
-            self.points.append(self.standing())
-        else:
-            self.points.append(Point(self.start(), math.nan, 0))
-        return _result(self.landscape.score(job.source, job.seed))
+            return _result(await self._waited(self.landscape.smoke, job.source) or 0.0, seconds=0.0)
+        self.standings.append(self.standing())
+        return _result(await self._waited(self.landscape.score, job.source, job.seed))
+
+    async def _waited(self, score: Callable[..., T], *given: Any) -> T:
+        if isinstance(self.landscape, Real):
+            return await asyncio.to_thread(score, *given)
+        await asyncio.sleep(0)
+        return score(*given)
 
     async def close(self) -> None:
         """Hold nothing."""
 
-    def start(self) -> float:
-        """Return the true score of the seed."""
-        truth = self.landscape.truth(self.landscape.seed_source)
-        assert not isinstance(truth, Broken)
-        return truth
-
-    def standing(self) -> Point:
+    def standing(self) -> Standing:
         """Say what the search calls its best now."""
         population = self.population
         champion = population.variants[population.meta("champion") or SEED]
-        truth = self.landscape.truth(population.source(champion.digest))
-        assert not isinstance(truth, Broken)
         fitness = population.fitness(champion.id)
-        return Point(truth, math.nan if fitness is None else fitness.mean, self.oracle.calls)
+        claimed = math.nan if fitness is None else fitness.mean
+        return Standing(population.source(champion.digest), claimed, self.oracle.calls)
 
 
-def run_ours(landscape: Landscape, settings: Settings, evaluations: int, seed: int) -> Trajectory:
+def run_ours(landscape: Landscape | Real, settings: Settings, evaluations: int, seed: int) -> Trajectory:
     """Search a landscape with our engine.
 
     Args:
@@ -125,7 +134,7 @@ def run_ours(landscape: Landscape, settings: Settings, evaluations: int, seed: i
         seed: of the search and of the model.
     """
     started = time.monotonic()
-    slots = settings.slots or 1
+    slots = settings.slots or SLOTS
     settings = settings.model_copy(
         update={
             "evaluations": evaluations,
@@ -140,21 +149,30 @@ def run_ours(landscape: Landscape, settings: Settings, evaluations: int, seed: i
         folder = Path(name) / "run"
         with _founded(folder, landscape.seed_source) as population:
             scoring = asyncio.run(_searched(folder, population, landscape, settings, slots))
+    seconds = time.monotonic() - started
+    truths = {source: _true(landscape, source) for source in {one.source for one in scoring.standings}}
+    points = tuple(Point(truths[one.source], one.claimed, one.calls) for one in scoring.standings)
     return Trajectory(
         settings.policy.value,
         landscape.name,
         landscape.instance,
         seed,
-        scoring.start(),
+        _true(landscape, landscape.seed_source),
         landscape.target,
-        tuple(scoring.points),
-        time.monotonic() - started,
+        points,
+        seconds,
         scoring.smokes,
     )
 
 
+def _true(landscape: Landscape | Real, source: str) -> float:
+    """Return the true score of what a search called its best; infinite if it fails."""
+    truth = landscape.truth(source)
+    return math.inf if isinstance(truth, Broken) else truth
+
+
 async def _searched(
-    folder: Path, population: Population, landscape: Landscape, settings: Settings, slots: int
+    folder: Path, population: Population, landscape: Landscape | Real, settings: Settings, slots: int
 ) -> Scoring:
     """Wire a search as a session does, and run it to its end."""
     assert settings.seed is not None
@@ -178,7 +196,10 @@ async def _searched(
         _ignored,
     )
     await search.run()
-    scoring.points[:] = [*scoring.points[1:], scoring.standing()]  # each after its evaluation, not before
+    scoring.standings[:] = [
+        *scoring.standings[1:],
+        scoring.standing(),
+    ]  # each after its evaluation, not before
     return scoring
 
 

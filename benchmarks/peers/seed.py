@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-WIDTH = 64
+WIDTH = 32
 DEPTH = 2
 HEADS = 4
 
@@ -23,7 +23,7 @@ BETA2 = 0.99  # tune: 0.8..0.999
 WARMUP = 0.2  # tune: 0.01..0.6
 INIT_STD = 0.02  # tune: log 0.003..0.3
 GRAD_CLIP = 1.0  # tune: log 0.05..20
-BATCH = 16  # tune: int 2..32
+BATCH = 8  # tune: int 4..32
 
 
 def norm(x: Tensor) -> Tensor:

@@ -223,7 +223,7 @@ def test_a_unified_diff_is_followed_and_one_that_does_not_fit_is_not() -> None:
     shown = prompts.difference(THIRD, OTHER)
     assert (patched(THIRD, shown) or "").rstrip() == OTHER.rstrip()
     assert patched("something\nelse\n", shown) is None
-    cut = prompts.difference(SEED_SOURCE, OTHER.replace("WIDTH = 64", "WIDTH = 32"), length=180)
+    cut = prompts.difference(SEED_SOURCE, OTHER.replace("WIDTH = 32", "WIDTH = 48"), length=180)
     assert "more lines" in cut
     assert isinstance(read(patched(SEED_SOURCE, cut) or SEED_SOURCE), Reading)
 

@@ -66,7 +66,7 @@ def test_noise_has_its_deviation_and_depends_on_source_and_draw() -> None:
 def test_formatting_and_comments_do_not_change_the_truth() -> None:
     where = landscape("epistatic", 1)
     spread = SEED_SOURCE.replace("F.gelu(self.up(x))", "F.gelu(\n            self.up(x),  # wide\n        )")
-    spread = spread.replace("WIDTH = 64", "# EVOLVE-BLOCK-START\nWIDTH   =   64")
+    spread = spread.replace("WIDTH = 32", "# EVOLVE-BLOCK-START\nWIDTH   =   32")
     assert where.truth(spread) == where.truth(SEED_SOURCE)
 
 
