@@ -26,6 +26,7 @@ WHERE = Path(os.environ.get("PEERS_HOME", ROOT / ".peers"))
 PINNED = {
     "openevolve": ("openevolve==0.4.0",),
     "shinka": ("shinka-evolve==0.0.7",),
+    "llamea": ("llamea-lite==1.4.2", "openai==1.109.1", "lizard==1.24.3", "networkx==3.6.1", "pymoo==0.6.2"),
 }
 NEVER = "litellm!=1.82.7,!=1.82.8,!=1.107.0\ntorch==2.13.0\n"
 """Compromised releases, and the build of torch that is no gigabytes."""
@@ -118,7 +119,7 @@ def run_peer(
 
 
 def _one_certificate(folder: Path) -> Path:
-    """Write a short bundle of certificates: nothing is asked over TLS, and one peer reads all for each call."""
+    """Write a short bundle of certificates: nothing goes over TLS, and one peer reads all for each call."""
     end = "-----END CERTIFICATE-----\n"
     path = folder / "certificates.pem"
     path.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)

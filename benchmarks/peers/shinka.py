@@ -1,6 +1,6 @@
 """ShinkaEvolve on a landscape, in an interpreter of its own: ``python -m benchmarks.peers.shinka TASK``.
 
-It is run through its own runner, which starts a process for each evaluation (see ``resident``). Its best is the
+It is run by its own runner, which starts a process for each evaluation (see ``resident``). Its best is the
 correct program with the highest ``combined_score`` (``ProgramDatabase.get_best_program``); that is read off
 the log of evaluations, and compared with what its database says in the end. It is told to stop by its own
 signal once the log has enough evaluations: a proposal that it cannot apply costs none.
