@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import certifi
 
 from benchmarks.peers import ended
 from benchmarks.peers.dialogue import Oracle
-from benchmarks.peers.evaluator import LANDSCAPE, LOG, Outcome, outcomes
+from benchmarks.peers.evaluator import LANDSCAPE, LOG, Outcome, outcomes, source_of
 from benchmarks.peers.landscapes import Landscape
 from benchmarks.peers.reading import Broken
+from benchmarks.peers.real import Real
 from benchmarks.peers.server import ScriptedServer
 from benchmarks.peers.trajectory import Point, Trajectory
 
@@ -48,7 +50,7 @@ def interpreter(peer: str) -> Path:
 
 def run_peer(
     peer: str,
-    landscape: Landscape,
+    landscape: Landscape | Real,
     evaluations: int,
     seed: int,
     changes: Mapping[str, Any] | None = None,
@@ -109,7 +111,7 @@ def run_peer(
             sys.stderr.write(said.stdout[-2000:] + said.stderr[-4000:])
             said.check_returncode()
         told = ended.read_ended(folder / "ended.json")
-        points = _points(outcomes(log)[:evaluations], told.best, server.oracle.calls)
+        points = _points(outcomes(log)[:evaluations], told.best, server.oracle.calls, _truths(landscape, log))
     truth = landscape.truth(landscape.seed_source)
     assert not isinstance(truth, Broken)
     trajectory = Trajectory(
@@ -126,11 +128,24 @@ def _one_certificate(folder: Path) -> Path:
     return path
 
 
-def _points(seen: Sequence[Outcome], best: Sequence[int], calls: int) -> tuple[Point, ...]:
+def _truths(landscape: Landscape | Real, log: Path) -> Callable[[Outcome], float]:
+    """Return what finds out the true score of a program that was evaluated; infinite for one that fails."""
+
+    @functools.cache
+    def measured(digest: str) -> float:
+        truth = landscape.truth(source_of(log, digest))
+        return float("inf") if isinstance(truth, Broken) else truth
+
+    return lambda one: measured(one.digest) if one.truth is None else one.truth
+
+
+def _points(
+    seen: Sequence[Outcome], best: Sequence[int], calls: int, truth: Callable[[Outcome], float]
+) -> tuple[Point, ...]:
     """Say how a peer stood after each evaluation; calls are spread evenly over them."""
     return tuple(
         Point(
-            float("nan") if (one := seen[number - 1]).truth is None else one.truth,
+            truth(one := seen[number - 1]),
             float("nan") if one.score is None else one.score,
             round(calls * place / len(seen)),
         )

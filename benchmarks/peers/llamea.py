@@ -5,7 +5,7 @@ with the seed as the example, as its own start does. What it calls its best is t
 looked up after each generation (``LLaMEA.update_best``); here it is read off the log, which is ahead
 of that by less than a generation. Its budget is set to nothing once the log has enough evaluations.
 
-Its tuning of numbers (``HPO``) is no tuner: it has the model write a configuration space, which is left to the
+Its tuning of numbers (``HPO``) is no tuner: the model writes a configuration space, which is left to the
 caller's evaluation to search. The scripted model writes none.
 """
 
