@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -21,8 +22,11 @@ from evolve.briefing import Briefing, Writer
 from evolve.budget import Limits
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import recover
+from evolve.lessons import Lessons
 from evolve.lineages import Keeping, Lineages
 from evolve.measuring import Brake, Meter
+from evolve.memory import Memory, Rules
+from evolve.policies import Name, changed
 from evolve.policy import Policy
 from evolve.race import SEED
 from evolve.rewards import Prices
@@ -33,11 +37,13 @@ from evolve.settings import Settings
 from evolve.tuning import Studies
 from operators.portfolio import Arm
 from operators.proposal import Context, Operator, Proposal, Refusal
+from operators.reflect import Reflector
 from population.genome import values_of
 from population.store import Population
 from population.variant import Direction, Variant
 
 SOURCE = "GAIN = 0.0\n\n\ndef train(burst):\n    return None\n"
+FORGETFUL = Rules(on=False)  # ideas here differ in a number alone, and would be taken for one another
 _GAIN = re.compile(r"^GAIN = (.*)$", re.MULTILINE)
 
 
@@ -133,12 +139,18 @@ def gain_of(source: str) -> float:
 
 
 def search(
-    folder: Path, proposer: Operator, executor: NoisyExecutor, evaluations: int, seed: int, **changes: object
+    folder: Path,
+    proposer: Operator,
+    executor: NoisyExecutor,
+    evaluations: int,
+    seed: int,
+    source: str = SOURCE,
+    **changes: Any,
 ) -> tuple[Search, Population]:
     """Found a run in ``folder``, which must not exist, and wire a search over it; the caller closes both."""
     population = Population.create(folder)
-    digest = population.keep_source(SOURCE)
-    founder = Variant(SEED, digest, digest, admission.mark(SOURCE), (), "seed", "the seed", 0, 0)
+    digest = population.keep_source(source)
+    founder = Variant(SEED, digest, digest, admission.mark(source), (), "seed", "the seed", 0, 0)
     population.commit(founder, meta={"metric": "score", "direction": "minimize"})
     return wired(population, folder, proposer, executor, evaluations, seed, **changes), population
 
@@ -152,6 +164,9 @@ def wired(
     seed: int,
     crashed: bool = False,
     model: str = "",
+    policy: Name = Name.EVOLVE,
+    rules: Rules = FORGETFUL,
+    reflector: Reflector | None = None,
     **changes: object,
 ) -> Search:
     """Put a search together with the default settings.
@@ -165,17 +180,21 @@ def wired(
         seed: of every choice.
         crashed: whether the session before this one was killed.
         model: the model that the proposer is taken to ask.
-        changes: fields of the policy that differ.
+        policy: ours, or a baseline.
+        rules: of the memory; by default there is none.
+        reflector: whoever looks back.
+        changes: fields of ``Policy`` that differ.
     """
-    defaults = Settings()
+    defaults = Settings().model_copy(update=dict(changed(policy)))
     arm = Arm(proposer.name, model)
+    memory = Memory(population, Direction.MINIMIZE, rules, Lessons(folder), reflector)
     operators: Mapping[Arm, Operator] = {arm: proposer}
     breeder = Breeder(
         population,
         Lineages(Keeping(defaults.islands, defaults.patience, defaults.stagnation)),
         Means(operators, {arm: 1.0}),
-        Choosing(seed, None, defaults.tournament, defaults.pressure),
-        Writer(population, Briefing("a landscape", "score", Direction.MINIMIZE, "")),
+        Choosing(seed, None, defaults.tournament, defaults.pressure, policy),
+        Writer(population, Briefing("a landscape", "score", Direction.MINIMIZE, ""), memory=memory),
         Direction.MINIMIZE,
     )
     recover(population, crashed)
@@ -188,14 +207,15 @@ def wired(
         "ahead": 4,
         "asking": 1,
         "ordered": True,
-        "trials": 0,
+        "trials": defaults.trials if policy is Name.NUMBERS_ONLY else 0,
         "seed_replicates": defaults.seed_replicates,
         "replicates": defaults.replicates,
         "confidence": defaults.confidence,
+        "numbers_only": policy is Name.NUMBERS_ONLY,
     }
-    policy = Policy(**{**fields, **changes})  # type: ignore[arg-type]
+    numbers = Policy(**{**fields, **changes})  # type: ignore[arg-type]
     brake = Brake()
     room = Room(folder, lambda: brake.on, lambda _: None)
     meter = Meter(executor, brake, Seeds(seed), room)
     studies = Studies(folder / "studies", Direction.MINIMIZE)
-    return Search(policy, population, breeder, meter, studies, brake, room, lambda _: None)
+    return Search(numbers, population, breeder, meter, studies, brake, room, memory, lambda _: None)

@@ -13,7 +13,8 @@ from numpy.random import Generator
 
 from evolve import rewards
 from evolve.briefing import Writer
-from evolve.jobs import Birth
+from evolve.jobs import Birth, Part
+from evolve.judging import Judge
 from evolve.lineages import STAGNATION, Lineages
 from evolve.policies import ROUND, Name
 from evolve.race import SEED
@@ -23,6 +24,7 @@ from population import islands, selection
 from population.bandit import Bandit, Tally
 from population.fitness import Fitness, probability_better
 from population.ledger import Event
+from population.ranking import Ranking
 from population.selection import Lines
 from population.store import Population
 from population.variant import Direction, Variant
@@ -45,6 +47,7 @@ class Choosing:
         tournament: variants in a tournament.
         pressure: chance that its best one wins.
         policy: whose rule it is; the baselines look at nothing but a variant's mean.
+        pooled: judge a variant by what was measured of all its relatives, not by its own scores alone.
     """
 
     seed: int
@@ -52,6 +55,7 @@ class Choosing:
     tournament: int = 4
     pressure: float = 0.9
     policy: Name = Name.EVOLVE
+    pooled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class Breeder:
         self._writer = writer
         self._direction = direction
         self._members = islands.Members(lineages.keeping.count)
+        self._judge = Judge(population, direction, SEED)
         self._tallies: Mapping[Arm, Tally] = {}
         self._base = ""  # parent of the present round, where children come in rounds
         self._breeding = [arm for arm in means.operators if arm.operator != REPAIR]
@@ -111,12 +116,23 @@ class Breeder:
             self._writer.note(variant)
         whole = (one for one in variants if self._population.has_source(one.digest))
         known = ((one, self._population.fitness(one.id)) for one in whole)
-        scored = ((one, self._key(fitness)) for one, fitness in known if fitness is not None)
+        scored = [(one, self._key(fitness)) for one, fitness in known if fitness is not None]
+        for variant, _ in scored:
+            self._judge.note(variant.id, new=True)
         self._members = islands.members(self._lineages.keeping.count, scored, foundings)
         if state is not None:
             self._tallies = {Arm(*arm): Tally(*sums) for arm, sums in state["arms"]}
             self._lineages.restore(state["lineages"])
             self._base = str(state["base"])
+            self._mend()
+
+    def _mend(self) -> None:
+        """Let the seed live where nobody does, and forget who is gone: a repair may take variants out."""
+        for island, one in self._lineages.alive.items():
+            if not self._members.on(island):
+                self._members.note(Event(islands.FOUNDED, "", 0.0, {"variant": SEED, "island": island}))
+            if one.best not in self._members.everybody:
+                one.best = ""
 
     def state(self) -> dict[str, Any]:
         """Return as plain JSON what ``restore`` cannot tell from the population."""
@@ -134,6 +150,7 @@ class Breeder:
         self._writer.note(variant)
         fitness = self._population.fitness(variant.id)
         if fitness is not None and self._population.has_source(variant.digest):
+            self._judge.note(variant.id, new=variant.id not in self._members.everybody)
             self._members.add(variant, self._key(fitness))
 
     def learn(self, birth: Birth, child: str | None, cost: float) -> None:
@@ -165,12 +182,23 @@ class Breeder:
             self._tallies = {arm: tally.faded(_SHAKEN) for arm, tally in self._tallies.items()}
         return events
 
-    def birth(self, ticket: int, asking: bool) -> Birth | None:
+    @property
+    def judge(self) -> Judge:
+        """What variants are probably worth."""
+        return self._judge
+
+    @property
+    def everybody(self) -> Ranking:
+        """The ranking of all that have a score."""
+        return self._members.everybody
+
+    def birth(self, ticket: int, asking: bool, part: Part = Part.WHOLE) -> Birth | None:
         """Plan the next child; None when no arm is free.
 
         Args:
             ticket: number of the job; with the run's seed it decides every choice.
             asking: whether a language model may be asked now.
+            part: what of it is to be done.
         """
         rng = self.generator(ticket)
         operators = self._means.operators
@@ -185,7 +213,21 @@ class Breeder:
         parents = self._parents(island, operator.arity, rng)
         neighbours = self._members.ranking(island) if arm.model else None
         context = self._writer.context(ticket, parents, neighbours, self._lineages.level)
-        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
+        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket), part)
+
+    def known(self, ticket: int, arm: Arm, parents: Sequence[str], island: int | None = None) -> Birth:
+        """Return the birth of a child that has been written already, without an operator.
+
+        Args:
+            ticket: number of the job.
+            arm: how it was made.
+            parents: ids of its parents.
+            island: where it is born; None for the first parent's.
+        """
+        where = self._population.variants[parents[0]].island if island is None else island
+        context = self._writer.context(ticket, parents, None)
+        rng = self._operator_generator(ticket)
+        return Birth(ticket, arm, None, context, where, rng, Part.MEASURE)
 
     def repair(self, ticket: int, broken: Variant) -> Birth | None:
         """Plan the one attempt to repair a broken child; None when nobody can."""
@@ -198,10 +240,10 @@ class Breeder:
         context = self._writer.context(ticket, [broken.id], None)
         return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
 
-    def again(self, ticket: int, arm: Arm, context: Context, island: int) -> Birth:
+    def again(self, ticket: int, arm: Arm, context: Context, island: int, part: Part = Part.WHOLE) -> Birth:
         """Return a birth that an earlier session planned; its operator is None if its model is gone."""
         operator = self._means.operators.get(arm)
-        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
+        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket), part)
 
     def generator(self, ticket: int) -> Generator:
         """Return the generator that plans one job: the same for the same seed and ticket."""
@@ -221,14 +263,23 @@ class Breeder:
     def _key(self, fitness: Fitness | None) -> float:
         return selection.rank_key(fitness, self._direction)
 
-    def _drawn(self, variant: str, rng: Generator) -> float:
-        """Draw a variant's rank key from its posterior; as it stands while the noise is unknown."""
-        fitness = self._population.fitness(variant)
-        if fitness is None:
-            return math.inf
-        prior = min(self._population.before(variant), key=lambda one: self._key(one), default=None)
-        mean, deviation = rewards.shrunk(fitness, prior, self._direction)
-        return float(rng.normal(mean, deviation)) if deviation else mean
+    def _worth(self, names: Sequence[str]) -> list[tuple[float, float]]:
+        """Return mean and standard deviation of the keys of variants, as far as they are known."""
+        if self._choosing.pooled:
+            return self._judge.posterior(names, self._members.everybody)
+        found = []
+        for name in names:
+            fitness, before = self._population.fitness(name), self._population.before(name)
+            prior = min(before, key=lambda one: self._key(one), default=None)
+            found.append(
+                (math.inf, 0.0) if fitness is None else rewards.shrunk(fitness, prior, self._direction)
+            )
+        return found
+
+    def _drawn(self, names: Sequence[str], rng: Generator) -> dict[str, float]:
+        """Draw the keys of variants from what is known of them: who is unsure wins now and then."""
+        worth = self._worth(names)
+        return {name: float(rng.normal(*known)) for name, known in zip(names, worth, strict=True)}
 
     def _best(self, island: int) -> str:
         """Return the best of an island: the one that was, until another is better past the noise."""
@@ -280,12 +331,14 @@ class Breeder:
             return self._tournament(everybody, rng)
         if rng.random() < self._choosing.epsilon:
             return everybody[int(rng.integers(len(everybody)))]
-        return min(best, key=lambda one: self._drawn(one, rng))
+        drawn = self._drawn(best, rng)
+        return min(best, key=drawn.__getitem__)
 
     def _tournament(self, names: Sequence[str], rng: Generator) -> str:
         choosing = self._choosing
-        key = functools.cache(lambda one: self._drawn(one, rng))
-        return selection.tournament(names, key, choosing.tournament, choosing.pressure, rng)
+        entrants = selection.entrants(names, choosing.tournament, rng)
+        drawn = self._drawn(entrants, rng)
+        return selection.tournament(entrants, drawn.__getitem__, len(entrants), choosing.pressure, rng)
 
     def _founder(self, island: int, others: Sequence[str]) -> str:
         """Choose who founds an island: the seed, or an elite unlike the best of the other lineages."""

@@ -10,13 +10,16 @@ from evolve import tuning
 from evolve.breeding import IMPROVED, REPAIR, Breeder
 from evolve.budget import Counts
 from evolve.errors import EngineFault, InputError
-from evolve.jobs import Measure, Measured, Outcome, Refused, Tuned
+from evolve.jobs import Birth, Measure, Measured, Outcome, Proposed, Reflected, Refused, Tuned
+from evolve.lessons import LEARNED
 from evolve.policy import Policy
 from evolve.race import CROWNED, ENTERED, LEFT, SEED, News, Race
 from evolve.wishes import Next, Wish
+from operators.proposal import Refusal, RefusalKind
 from population import genome
 from population.comparison import Difference
 from population.fitness import failed, probability_better
+from population.gain import gained
 from population.ledger import Event
 from population.store import Population
 from population.variant import FailureKind, Measurement, Purpose, Value, Variant
@@ -24,7 +27,11 @@ from population.variant import FailureKind, Measurement, Purpose, Value, Variant
 TUNED = "tuned"
 """Kind of the event that ends a tuning."""
 
+PASSED = "passed"
+"""Kind of the event that gives up a proposal that was not worth a burst."""
+
 _REFUSALS_IN_A_ROW = 300  # without one burst: then there is nothing left to try
+_MESSAGE = 300  # characters of a failure that its event keeps
 
 
 class Folding:
@@ -39,6 +46,7 @@ class Folding:
         clock: unix time.
         race: decides who becomes champion.
         used: share of the budget that is used.
+        shelve: lets a proposal wait; returns what it is a copy of, or the birth that has to give way.
     """
 
     def __init__(
@@ -51,6 +59,7 @@ class Folding:
         clock: Callable[[], float],
         race: Race,
         used: Callable[[], float],
+        shelve: Callable[[Proposed], str | Birth | None],
     ) -> None:
         self._policy = policy
         self._population = population
@@ -60,11 +69,12 @@ class Folding:
         self._notify = notify
         self._clock = clock
         self._used = used
+        self._shelve = shelve
         self.refused_in_a_row = 0
 
-    def admit(self, variant: Variant, ticket: int) -> None:
-        """Record a new variant, before anything is spent on it."""
-        data = {"ticket": ticket, **_who(variant)}
+    def admit(self, variant: Variant, ticket: int, idea: Mapping[str, object]) -> None:
+        """Record a new variant, before anything is spent on it; ``idea`` is what is known of its idea."""
+        data = {"ticket": ticket, **_who(variant), **idea}
         event = Event("admitted", f"{variant.id} from {' and '.join(variant.parents)}", self._now(), data)
         self._population.stage(variant, event)
         self._notify(event)
@@ -87,6 +97,10 @@ class Folding:
             follow = self._tuned(outcome)
         elif isinstance(outcome, Refused):
             self._refused(outcome)
+        elif isinstance(outcome, Proposed):
+            self._proposed(outcome)
+        elif isinstance(outcome, Reflected):
+            self._reflected(outcome)
         return follow + self.race()
 
     def race(self) -> list[Next]:
@@ -129,12 +143,36 @@ class Folding:
             "hypothesis": refusal.hypothesis,
             "parents": [parent.variant.id for parent in birth.context.parents],
         }
+        if refusal.twins:
+            data |= {"twins": list(refusal.twins), "reason": refusal.reason}
         self.event("refusal", f"{birth.arm.operator}: {refusal.reason}", data)
         if self.refused_in_a_row >= _REFUSALS_IN_A_ROW:
             raise EngineFault(
                 f"{self.refused_in_a_row} proposals in a row were refused without one burst; "
                 f"the last: {refusal.reason}"
             )
+
+    def _proposed(self, outcome: Proposed) -> None:
+        """Let a child wait for its burst; a copy is refused, and the least promising one given up."""
+        said, proposal = self._shelve(outcome), outcome.proposal
+        if isinstance(said, str):
+            kind, reason = RefusalKind.DUPLICATE, f"the child is the same program as {said}"
+            name, model, idea = proposal.operator, proposal.model, proposal.hypothesis
+            refusal = Refusal(kind, reason, name, model, idea, proposal.dollars)
+            self._refused(Refused(outcome.job, refusal))
+        elif said is not None:
+            self._breeder.learn(said, None, self._policy.prices.cost(0, 0.0, 0.0))
+            data = {"ticket": said.ticket, "operator": said.arm.operator, "model": said.arm.model}
+            self.event(PASSED, f"{said.arm}: others promise more", data)
+
+    def _reflected(self, outcome: Reflected) -> None:
+        """Record the lessons of a look back, or why they stay as they are."""
+        job, found = outcome.job, outcome.lessons
+        if isinstance(found, Refusal):
+            self.event(LEARNED, f"the lessons stay as they are: {found.reason}", {"ticket": job.ticket})
+            return
+        data = {"ticket": job.ticket, "lines": [*job.kept, *found], "base": job.base}
+        self.event(LEARNED, f"{len(found)} lessons learnt", data)
 
     def _tuned(self, outcome: Tuned) -> list[Next]:
         """Record trials; have the best one and the variant's own numbers measured once more, if that pays."""
@@ -197,7 +235,7 @@ class Folding:
     def _settled(self, variant: Variant, changes: Mapping[str, Value], told: str) -> list[Next]:
         """Tell how a tuning ended; from now on the variant may enter the race."""
         trials = len(self._trials(variant.id))
-        data = {"variant": variant.id, "values": dict(changes), "trials": trials}
+        data = {"variant": variant.id, "values": dict(changes), "trials": trials, **self._gained(variant)}
         self.event(TUNED, f"{variant.id} after {trials} trials: {told}", data)
         self._race.offer(variant.id)
         return []
@@ -267,27 +305,28 @@ class Folding:
         before = self._population.before(variant.id)
         return all(probability_better(own, one, self._policy.direction) > IMPROVED for one in before)
 
-    def _gain(self, variant: Variant) -> float | None:
-        """Return by how much a variant is better than its best scored parent."""
-        own = self._population.fitness(variant.id)
-        if own is None:
-            return None
+    def _gained(self, variant: Variant) -> dict[str, float | None]:
+        """Return the gain of a variant over its best scored parent, and its standard error."""
         before = self._population.before(variant.id)
-        return min((self._policy.direction.gain(own.mean, over=one.mean) for one in before), default=None)
+        gain = gained(self._population.fitness(variant.id), before, self._policy.direction)
+        if gain is None:
+            return {"gain": None, "error": None}
+        return {"gain": gain.value, "error": None if math.isnan(gain.error) else gain.error}
 
     def _told(self, outcome: Measured, improved: bool) -> Event:
         """Tell in one sentence what a burst came to."""
         variant, measurement = outcome.variant, outcome.measurement
-        if measurement.failure is not None:
-            text = f"{measurement.failure.kind}: {measurement.failure.message}"
-        else:
-            text = str(self._population.fitness(variant.id))
+        failure = measurement.failure
         data = {
             "ticket": None if outcome.birth is None else outcome.birth.ticket,
             **_who(variant),
             "improved": improved,
-            "gain": self._gain(variant),
+            **self._gained(variant),
         }
+        text = str(self._population.fitness(variant.id))
+        if failure is not None:
+            text = f"{failure.kind}: {failure.message}"
+            data |= {"failure": failure.kind.value, "message": failure.message[:_MESSAGE]}
         kind = "measured" if measurement.purpose is Purpose.FIRST else "replicated"
         return Event(kind, f"{variant.id} {text}", self._now(), data)
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from numpy.random import Generator
 
 from operators.portfolio import Arm
-from operators.proposal import Context, Operator, Refusal
+from operators.proposal import Context, Operator, Proposal, Refusal
 from population.variant import Measurement, Purpose, Variant
+
+
+class Part(enum.StrEnum):
+    """What of a birth is to be done."""
+
+    WHOLE = "whole"
+    PROPOSE = "propose"  # the child is written, and waits on the shelf until its burst is worth a slot
+    MEASURE = "measure"  # it was written before
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,7 @@ class Birth:
         context: what the operator gets to know.
         island: where the child is born.
         rng: the operator's own.
+        part: what of it is to be done.
     """
 
     ticket: int
@@ -30,12 +40,17 @@ class Birth:
     context: Context
     island: int
     rng: Generator
-    cost = 1
+    part: Part = Part.WHOLE
+
+    @property
+    def cost(self) -> int:
+        """Bursts that it takes."""
+        return 0 if self.part is Part.PROPOSE else 1
 
     @property
     def asks(self) -> bool:
         """Say whether a language model is asked."""
-        return bool(self.arm.model)
+        return bool(self.arm.model) and self.part is not Part.MEASURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,25 @@ class Tune:
         return self.trials
 
 
-Job = Birth | Measure | Tune
+@dataclass(frozen=True, slots=True)
+class Reflect:
+    """Have a model condense what the search has seen to a few lessons; it takes no slot.
+
+    Args:
+        ticket: number of the job.
+        ledger: what the search has seen, as text.
+        kept: lessons of a person's that stay.
+        base: mark of the edited text that the present lessons were read from; empty when nobody edited them.
+    """
+
+    ticket: int
+    ledger: str
+    kept: tuple[str, ...]
+    base: str
+    cost = 0
+
+
+Job = Birth | Measure | Tune | Reflect
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +124,14 @@ class Refused:
 
     job: Birth
     refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A child was proposed, to wait on the shelf."""
+
+    job: Birth
+    proposal: Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +159,18 @@ class Tuned:
 
 
 @dataclass(frozen=True, slots=True)
+class Reflected:
+    """What came of looking back: lessons, or why there are none."""
+
+    lessons: tuple[str, ...] | Refusal
+    job: Reflect
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """The job was given up because the search is stopping."""
 
     job: Job
 
 
-Outcome = Refused | Measured | Tuned | Dropped
+Outcome = Refused | Proposed | Measured | Tuned | Reflected | Dropped

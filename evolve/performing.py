@@ -5,13 +5,28 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from evolve import admission, tuning
 from evolve.docket import PATIENCE, Docket
-from evolve.jobs import Birth, Dropped, Job, Measure, Measured, Outcome, Refused, Tune, Tuned
+from evolve.jobs import (
+    Birth,
+    Dropped,
+    Job,
+    Measure,
+    Measured,
+    Outcome,
+    Part,
+    Proposed,
+    Reflect,
+    Reflected,
+    Refused,
+    Tune,
+    Tuned,
+)
 from evolve.measuring import Begun, Brake, Halted, Meter, Turnstile
+from evolve.memory import Memory
 from evolve.policy import Policy
 from evolve.race import SEED
 from evolve.room import Room
@@ -36,7 +51,8 @@ class Performer:
         studies: Optuna's studies.
         brake: stops what has not begun when pulled.
         room: waits while the disk is full.
-        admit: puts a new variant on record; gets the ticket of its birth.
+        memory: knows ideas that were tried before.
+        admit: puts a new variant on record; gets the ticket of its birth, and what is known of its idea.
         flushed: has what was recorded on the disk before it returns.
         clock: unix time.
     """
@@ -50,7 +66,8 @@ class Performer:
         studies: Studies,
         brake: Brake,
         room: Room,
-        admit: Callable[[Variant, int], None],
+        memory: Memory,
+        admit: Callable[[Variant, int, Mapping[str, object]], None],
         flushed: Callable[[], Awaitable[None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -61,25 +78,32 @@ class Performer:
         self._studies = studies
         self._brake = brake
         self._room = room
+        self._memory = memory
         self._put_on_record = admit
         self._flushed = flushed
         self._clock = clock
         self._gate = Turnstile(policy.ordered)
         self.asking = 0
-        """Births that wait for a language model now."""
+        """Jobs that wait for a language model now."""
 
     def expect(self, job: Job) -> None:
         """Give a birth its place in the queue for admission; jobs come in the order of their tickets."""
-        if isinstance(job, Birth) and self._docket.admitted(job.ticket) is None:
+        if (
+            isinstance(job, Birth)
+            and job.part is not Part.PROPOSE
+            and self._docket.admitted(job.ticket) is None
+        ):
             self._gate.enter(job.ticket)
 
     async def perform(self, job: Job) -> Outcome:
         """Do one job."""
         try:
             if isinstance(job, Birth):
-                return await self.step(job)
+                return await (self._proposed(job) if job.part is Part.PROPOSE else self.step(job))
             if isinstance(job, Measure):
                 return await self._measure(job)
+            if isinstance(job, Reflect):
+                return await self._reflect(job)
             return await self._tune(job)
         except Halted:
             return Dropped(job)
@@ -100,6 +124,11 @@ class Performer:
         variant = self._population.variants[name]
         dollars = self._docket.cost(birth.ticket)
         return Measured(variant, await self._first(birth.ticket, variant), birth, dollars)
+
+    async def _proposed(self, birth: Birth) -> Outcome:
+        """Have a child proposed, and no more."""
+        proposal = await self._propose(birth)
+        return Refused(birth, proposal) if isinstance(proposal, Refusal) else Proposed(birth, proposal)
 
     async def _propose(self, birth: Birth) -> Proposal | Refusal:
         """Have the operator make a child, unless it has; wait a little when its model does not answer."""
@@ -134,6 +163,9 @@ class Performer:
             return Refusal(
                 kind, reason, proposal.operator, proposal.model, proposal.hypothesis, proposal.dollars
             )
+        idea = self._memory.judged(birth.context, proposal, birth.ticket, self._policy.ordered)
+        if isinstance(idea, Refusal):
+            return idea
         parents = [parent.variant for parent in birth.context.parents]
         digest = await self._room.until(lambda: self._population.keep_source(proposal.source))
         variant = Variant(
@@ -149,7 +181,7 @@ class Performer:
             model=proposal.model,
             created=round(self._clock(), 3),
         )
-        self._put_on_record(variant, birth.ticket)
+        self._put_on_record(variant, birth.ticket, idea)
         self._docket.admit(birth.ticket, variant.id, proposal.dollars)
         await self._flushed()
         return variant
@@ -175,6 +207,16 @@ class Performer:
             self._docket.ran(ticket)
             await self._flushed()
         return measured
+
+    async def _reflect(self, job: Reflect) -> Outcome:
+        """Have a model look back; its exchange with the model is on the disk, so it is paid for once."""
+        assert self._memory.reflector is not None
+        self.asking += 1
+        try:
+            asked = self._memory.reflector.condense(job.ledger, job.ticket)
+            return Reflected(await self._brake.unless_on(asked), job)
+        finally:
+            self.asking -= 1
 
     async def _measure(self, job: Measure) -> Outcome:
         """Measure a known variant under the seed that the wish names."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from evolve.breeding import Breeder
 from evolve.budget import Spent
 from evolve.docket import Docket, Planned
-from evolve.jobs import Birth, Job, Measure, Tune
+from evolve.jobs import Birth, Job, Measure, Part, Reflect, Tune
+from evolve.memory import Memory
 from evolve.policy import Policy
 from evolve.race import SEED, Race
 from evolve.seeds import CONFIRM
+from evolve.shelf import Shelf, Step
 from evolve.wishes import Next, Wish
+from operators.portfolio import Arm
+from operators.proposal import Proposal
+from operators.syntactic import Syntactic
 from population.store import Population
 from population.variant import Purpose
 
@@ -27,30 +33,58 @@ class Planner:
         breeder: plans births.
         race: knows which replicates are still of use.
         docket: holds what is wished for and under way.
+        memory: knows what to look back on.
+        shelf: holds the proposals that wait for a burst.
     """
 
     def __init__(
-        self, policy: Policy, population: Population, breeder: Breeder, race: Race, docket: Docket
+        self,
+        policy: Policy,
+        population: Population,
+        breeder: Breeder,
+        race: Race,
+        docket: Docket,
+        memory: Memory,
+        shelf: Shelf,
     ) -> None:
         self._policy = policy
         self._population = population
         self._breeder = breeder
         self._race = race
         self._docket = docket
+        self._memory = memory
+        self._shelf = shelf
         self._left: deque[Job] = deque()
+        self._due = float(policy.ahead)  # proposals to be asked for
         self.ticket = 0
         """Number of the next job."""
+        self._written: Proposal | None = None  # the child that the job being planned measures
 
-    def restore(self, ticket: int) -> None:
-        """Take up the jobs that an earlier session left under way."""
-        self.ticket = ticket
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up the jobs that an earlier session left under way, and what waits on the shelf."""
+        self.ticket = int(state.get("ticket", 0))
+        self._due = float(state.get("due", self._due))
+        for planned, proposal in self._docket.shelf():
+            birth = self._breeder.again(
+                planned.ticket, planned.arm, planned.context, planned.island, planned.part
+            )
+            self._shelf.put(birth, proposal, {})
         self._left.extend(job for one in self._docket.jobs() if (job := self._again(one)) is not None)
 
-    def _again(self, planned: Planned | Measure | Tune) -> Job | None:
-        """Return a job of an earlier session; None for a birth that nobody can go on with."""
+    def state(self) -> dict[str, Any]:
+        """Return as plain JSON what ``restore`` cannot tell from the docket."""
+        return {"ticket": self.ticket, "due": self._due}
+
+    def _again(self, planned: Planned | Measure | Tune | Reflect) -> Job | None:
+        """Return a job of an earlier session; None for one that needs a model that is gone."""
+        if isinstance(planned, Reflect) and self._memory.reflector is None:
+            self._docket.end(planned.ticket)
+            return None
         if not isinstance(planned, Planned):
             return planned
-        birth = self._breeder.again(planned.ticket, planned.arm, planned.context, planned.island)
+        birth = self._breeder.again(
+            planned.ticket, planned.arm, planned.context, planned.island, planned.part
+        )
         if birth.operator is None and not self._has_reply(birth):
             self._docket.end(birth.ticket)
             return None
@@ -59,13 +93,53 @@ class Planner:
     def next(self, spent: Spent, under_way: Sequence[Job]) -> Job | None:
         """Choose what to do next, None when there is nothing that may be begun now."""
         room = spent.left(self._policy.limits) - sum(job.cost for job in under_way)
+        full = sum(job.cost > 0 for job in under_way) >= self._policy.ahead
         if self._left:
-            return self._resumed(room) if room >= 1 else None
-        job = self._new_job(room, self._may_ask(spent, under_way), under_way)
+            return self._resumed(room) if room >= 1 and not full else None
+        may_ask = self._may_ask(spent, under_way)
+        job = self._asked_for(room, may_ask, under_way, full)
+        if job is None and not full:
+            job = self._new_job(room, may_ask, under_way)
         if job is not None:
             self.ticket += 1
             self._docket.begin(job)
+            self._carry(job)
         return job
+
+    def _asked_for(self, room: float, may_ask: bool, under_way: Sequence[Job], full: bool) -> Job | None:
+        """Have a child proposed, to wait on the shelf; None while there are enough proposals."""
+        if not self._policy.proposals or room < 1 or self._population.fitness(SEED) is None:
+            return None
+        proposing = sum(isinstance(job, Birth) and job.part is Part.PROPOSE for job in under_way)
+        starved = not full and not len(self._shelf) and not proposing
+        if (self._due < 1.0 and not starved) or proposing >= self._policy.asking + self._policy.ahead:
+            return None
+        birth = self._breeder.birth(self.ticket, may_ask, Part.PROPOSE)
+        if birth is not None:
+            self._due -= 1.0
+        return birth
+
+    def _promising(self) -> Job | None:
+        """Have the most promising child measured of those that wait; None when nobody waits."""
+        rng = self._breeder.generator(self.ticket)
+        chosen = self._shelf.choose(self._breeder.everybody, rng)
+        if chosen is None:
+            return None
+        self._due += self._policy.proposals
+        if isinstance(chosen, Step):
+            birth = self._breeder.known(self.ticket, Arm(Syntactic.name), [chosen.variant])
+            self._written = Proposal(self._shelf.stepped(chosen), chosen.said, Syntactic.name)
+            return birth
+        waiting = self._shelf.take(chosen)
+        self._docket.unshelve(chosen)
+        self._written = waiting.proposal
+        return replace(waiting.birth, ticket=self.ticket, operator=None, part=Part.MEASURE)
+
+    def _carry(self, job: Job) -> None:
+        """Write down the child that a job measures, if it has been written."""
+        if self._written is not None:
+            self._docket.propose(job.ticket, self._written)
+            self._written = None
 
     def _resumed(self, room: float) -> Job:
         """Take the next job that an earlier session left under way."""
@@ -82,7 +156,7 @@ class Planner:
             return None
         if self._policy.numbers_only:
             return self._more_trials(SEED, room, under_way)
-        return self._breeder.birth(self.ticket, may_ask)
+        return self._promising() if self._policy.proposals else self._breeder.birth(self.ticket, may_ask)
 
     def _more_trials(self, name: str, room: float, under_way: Sequence[Job]) -> Job | None:
         """Let a variant be tuned further, None while that is under way."""
@@ -110,6 +184,8 @@ class Planner:
                 known = self._population.variants[name]
                 can = may_ask and self._population.has_source(known.digest)
                 return self._breeder.repair(ticket, known) if can else None
+            case Wish.REFLECT:
+                return self._memory.reflect(ticket) if may_ask else None
 
     def _tuned_parents(self, name: str, under_way: Iterable[Job]) -> tuple[str, ...]:
         """Return the parents of a variant that no tuning is under way for: what these have learnt stands."""
@@ -119,8 +195,11 @@ class Planner:
         return tuple(parent for parent in parents if parent not in tuning_now | waiting)
 
     def _may_ask(self, spent: Spent, under_way: Iterable[Job]) -> bool:
-        """Say whether one more birth may ask a language model."""
-        asking = sum(isinstance(job, Birth) and job.asks and self._waits(job) for job in under_way)
+        """Say whether one more job may ask a language model."""
+        asking = sum(
+            isinstance(job, Reflect) or (isinstance(job, Birth) and job.asks and self._waits(job))
+            for job in under_way
+        )
         return asking < self._policy.asking and spent.affords_call(self._policy.limits, asking)
 
     def _waits(self, birth: Birth) -> bool:

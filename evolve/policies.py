@@ -31,6 +31,10 @@ _PLAIN: Mapping[str, Any] = {
     "patience": 0,
     "stagnation": 0,
     "trials": 0,
+    "proposals": 0.0,
+    "pooled": False,
+    "remember": False,
+    "lessons_every": 0,
 }
 """What no baseline has, as settings."""
 

@@ -22,6 +22,8 @@ class Policy:
         asking: births that may wait for a language model at once.
         ordered: fold outcomes in the order of their tickets, so that timing cannot change the result.
         trials: Optuna trials of a child in the best quarter.
+        proposals: children proposed for each that is measured; 0 to measure each.
+        explored: share of those measured that is drawn from all proposals alike.
         numbers_only: have no children; let Optuna try the seed's numbers, and nothing else.
         seed_replicates: bursts of the seed variant that measure the noise.
         replicates: share of bursts that may re-measure contenders.
@@ -40,3 +42,5 @@ class Policy:
     replicates: float
     confidence: float
     numbers_only: bool = False
+    proposals: float = 0.0
+    explored: float = 0.0

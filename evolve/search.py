@@ -26,14 +26,16 @@ from evolve.breeding import Breeder
 from evolve.budget import Counts, Spent, counted
 from evolve.docket import Docket
 from evolve.folding import Folding
-from evolve.jobs import Dropped, Job, Outcome
+from evolve.jobs import Birth, Dropped, Job, Outcome, Proposed
 from evolve.measuring import Brake, Meter
+from evolve.memory import Memory
 from evolve.performing import Performer
 from evolve.planning import Planner
 from evolve.policy import Policy
 from evolve.progress import Snapshot
 from evolve.race import ENTERED, SEED, Race
 from evolve.room import Room
+from evolve.shelf import Shelf
 from evolve.tuning import Studies
 from evolve.wishes import Next, Wish
 from population.errors import PopulationError
@@ -56,6 +58,7 @@ class Search:
         studies: Optuna's studies.
         brake: stops the search when pulled.
         room: waits while the disk is full.
+        memory: knows the ideas that were tried.
         notify: sees every event once it is on the disk.
         clock: unix time.
         monotonic: seconds, for the time used.
@@ -70,6 +73,7 @@ class Search:
         studies: Studies,
         brake: Brake,
         room: Room,
+        memory: Memory,
         notify: Callable[[Event], None],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -80,6 +84,7 @@ class Search:
         self._meter = meter
         self._brake = brake
         self._room = room
+        self._memory = memory
         self._notify = notify
         self._clock = clock
         self._monotonic = monotonic
@@ -88,11 +93,20 @@ class Search:
         self._counts: Counts = counted(population, SEED, policy.seed_replicates)
         self._race = Race(policy, population, self._counts, meter.seeds)
         self._told: list[Event] = []
-        self._folding = Folding(
-            policy, population, breeder, self._counts, self._told.append, clock, self._race, self._used
-        )
         self._docket = Docket(population)
-        self._planner = Planner(policy, population, breeder, self._race, self._docket)
+        self._shelf = Shelf(breeder.judge, policy.explored)
+        self._folding = Folding(
+            policy,
+            population,
+            breeder,
+            self._counts,
+            self._recorded,
+            clock,
+            self._race,
+            self._used,
+            self._keep_waiting,
+        )
+        self._planner = Planner(policy, population, breeder, self._race, self._docket, memory, self._shelf)
         self._performer = Performer(
             policy,
             population,
@@ -101,6 +115,7 @@ class Search:
             studies,
             brake,
             room,
+            memory,
             self._folding.admit,
             self._flushed,
             clock,
@@ -144,11 +159,12 @@ class Search:
         known, docket = self._population, self._docket
         state: Mapping[str, Any] = known.meta("search", {})
         self._folding.refused_in_a_row = int(state.get("refused_in_a_row", 0))
+        self._memory.restore()
         self._breeder.restore(known.measured, state.get("breeder"), known.events_of(FOUNDED))
         entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
         self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
         self._counts.replicates += self._race.pending
-        self._planner.restore(int(state.get("ticket", 0)))
+        self._planner.restore(state)
         self._wish_for_the_rest()
 
     def _wish_for_the_rest(self) -> None:
@@ -183,16 +199,31 @@ class Search:
         self._docket.end(outcome.job.ticket)
         for wanted in self._folding.fold(outcome):
             self._docket.wish(wanted)
+        if self._memory.due() and not self._docket.wished(Wish.REFLECT):
+            self._docket.wish(Next(Wish.REFLECT, SEED))
+
+    def _keep_waiting(self, proposed: Proposed) -> str | Birth | None:
+        """Put a proposal on the shelf; return what it is a copy of, or the birth that has to give way."""
+        twin = self._shelf.put(proposed.job, proposed.proposal, self._population.by_fingerprint)
+        if twin:
+            return twin
+        self._docket.shelve(proposed.job, proposed.proposal)
+        least = self._shelf.least(self._breeder.everybody)
+        if least is None:
+            return None
+        self._docket.unshelve(least)
+        return self._shelf.take(least).birth
 
     async def _durable(self) -> None:
         """Have everything recorded so far on the disk, and tell of it."""
         self._stage_state()
         await self._flushed()
+        await self._room.until(self._memory.publish)
 
     def _stage_state(self) -> None:
         """Record how far the search has come, to go with the outcomes that brought it there."""
         state = {
-            "ticket": self._planner.ticket,
+            **self._planner.state(),
             "refused_in_a_row": self._folding.refused_in_a_row,
             "breeder": self._breeder.state(),
             "race": self._race.state(),
@@ -209,6 +240,11 @@ class Search:
         await self._room.until(self._population.flush)
         self._tell()
 
+    def _recorded(self, event: Event) -> None:
+        """Take in an event that is being recorded; it is told once it is on the disk."""
+        self._told.append(event)
+        self._memory.heed(event)
+
     def _tell(self) -> None:
         """Tell of the events that are on the disk."""
         told, self._told[:] = [*self._told], []
@@ -218,7 +254,7 @@ class Search:
     def _chosen(self) -> list[Job]:
         """Choose jobs until enough are under way or a budget forbids more."""
         jobs: list[Job] = []
-        while len(self._tasks) + len(jobs) < self._policy.ahead and not self._brake.on:
+        while not self._brake.on:
             reason = budget.exhausted(
                 self._policy.limits, self._spent(), self._best(), self._policy.direction
             )

@@ -97,6 +97,12 @@ class Settings(BaseModel):
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
     trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
+    merge: Annotated[float, Field(ge=0, le=100)] = Field(
+        0.4, description="prior weight of merges of two lineages beside a model's 1; 0: none"
+    )
+    hunks: bool = Field(
+        True, description="show a crossover's LLM what its parents changed since their common ancestor"
+    )
     islands: Annotated[int, Field(ge=1, le=100)] = Field(2, description="lineages at the start")
     patience: Annotated[int, Field(ge=0)] = Field(
         30, description="children without a gain after which a lineage is given up for a new one; 0: never"
@@ -104,6 +110,13 @@ class Settings(BaseModel):
     stagnation: Annotated[int, Field(ge=0)] = Field(
         20, description="children without any gain after which the LLM is asked for something else; 0: never"
     )
+    proposals: Annotated[float, Field(ge=0, le=100)] = Field(
+        2.0, description="children proposed for each that is measured, the most promising; 0: measure each"
+    )
+    explored: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="share of those measured that is drawn from all proposals alike"
+    )
+    pooled: bool = Field(True, description="judge variants by all that was measured of their relatives")
     selection: Literal["epsilon", "tournament"] = Field("tournament", description="how parents are chosen")
     epsilon: Annotated[float, Field(ge=0, le=1)] = Field(
         0.2, description="share of parents drawn from all alike, where selection is epsilon"
@@ -119,6 +132,17 @@ class Settings(BaseModel):
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.95, description="P(better than the champion) that a new champion needs"
+    )
+
+    # memory
+    remember: bool = Field(
+        True, description="remember ideas: refuse those that failed twice, tell prompts of them"
+    )
+    retest: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="chance that an idea that failed twice is tested again; 1: refuse none"
+    )
+    lessons_every: Annotated[int, Field(ge=0)] = Field(
+        25, description="children between two looks back that write lessons.md; 0: never"
     )
 
 

@@ -14,6 +14,12 @@ class Wish(enum.IntEnum):
     CONFIRM = 2
     REPAIR = 3
     TUNE = 4
+    REFLECT = 9
+
+    @property
+    def asks(self) -> bool:
+        """Say whether a language model is needed for it."""
+        return self in (Wish.REPAIR, Wish.REFLECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,7 @@ class Next:
 
     Args:
         wish: what to do.
-        variant: to whom.
+        variant: to whom; the seed where all are meant.
         number: of the seed, for a replicate (see ``seeds``).
         digest: content hash of the source to confirm.
     """

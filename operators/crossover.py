@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from numpy.random import Generator
@@ -31,11 +31,13 @@ class Crossover:
         chat: whoever can be asked.
         model: the model to ask; None to let ``chat`` choose each time.
         temperature: sampling temperature.
+        hunks: whether the model is shown what the parents changed since their common ancestor.
     """
 
     chat: Chat
     model: Model | None = None
     temperature: float = 0.8
+    hunks: bool = True
 
     name: ClassVar[str] = "crossover"
     arity: ClassVar[int] = 2
@@ -49,7 +51,8 @@ class Crossover:
             return Refusal(RefusalKind.NOTHING, "both parents have the same text", self.name, model.name)
         if model.form is ReplyForm.JSON:
             return await self._mix(context, model, rng)
-        messages = prompts.crossover(shown_to(model, context), model.form)
+        shown = context if self.hunks else replace(context, ancestor=None)
+        messages = prompts.crossover(shown_to(model, shown), model.form)
         ask = Ask(messages, self.name, model.form, None, heated(self.temperature, context), context.number)
         return await exchange(self.chat, model, ask, _new_to(second, code_edit(model.form, first)))
 

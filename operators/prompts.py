@@ -13,6 +13,7 @@ import string
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
+from operators.branches import told
 from operators.chat import ReplyForm
 from operators.edits import spelled, spelled_range
 from operators.proposal import Attempt, Context, Parent
@@ -28,8 +29,12 @@ ATTEMPTS = 12  # shown to a large model
 SMALL_ATTEMPTS = 3
 INSPIRATIONS = 3
 DIFF_LENGTH = 4000  # characters of one inspiration
+OTHER_LENGTH = 8000  # characters of what the second parent of a crossover changed
+OWN_LENGTH = 3000  # of what the first one changed, which is shown whole, too
 TRACEBACK_LENGTH = 3000
 SMALL_DIRECTIONS = 200
+LESSON_LENGTH = 160
+SMALL_LESSONS, SMALL_HISTORY, SMALL_FAILURES = 2, 2, 1
 CURVE_POINTS = 6
 
 
@@ -70,8 +75,8 @@ def mutate(context: Context, form: ReplyForm) -> Messages:
     values = {
         **_goal(context),
         "aim": render(AIMS[context.level], _goal(context)).strip(),
+        **_remembered(context),
         "inspirations": _inspirations(context),
-        "attempts": attempt_list(context.attempts[-ATTEMPTS:]),
         "standing": standing(parent, context),
         "parent": fenced(parent.source, "python"),
     }
@@ -79,17 +84,28 @@ def mutate(context: Context, form: ReplyForm) -> Messages:
 
 
 def crossover(context: Context, form: ReplyForm) -> Messages:
-    """Return the messages that ask for a child of both parents, written as a change to the first."""
+    """Return the messages that ask for a child of both parents, written as a change to the first.
+
+    Of the second parent only what it changed since their common ancestor is shown, where that is shorter.
+    """
     first, second = context.parents[:2]
     values = {
         **_goal(context),
-        "attempts": attempt_list(context.attempts[-ATTEMPTS:]),
+        **_remembered(context),
         "other_standing": standing(second, context),
         "other": fenced(second.source, "python"),
         "standing": standing(first, context),
         "parent": fenced(first.source, "python"),
     }
-    return ("system", system(context, form)), ("user", render("crossover", values))
+    name, above = "crossover", context.ancestor
+    if above is not None:
+        own = told(above.source, first.source, above.branches[0], OWN_LENGTH)
+        other = told(above.source, second.source, above.branches[1], OTHER_LENGTH)
+        if len(own) + len(other) < len(second.source):
+            name = "crossover_hunks"
+            shown = {"own": fenced(own, "diff"), "other": fenced(other, "diff")}
+            values |= {"ancestor": above.variant, **shown}
+    return ("system", system(context, form)), ("user", render(name, values))
 
 
 def repair(context: Context, form: ReplyForm) -> Messages:
@@ -122,6 +138,7 @@ def small_mutate(
         "score": _score(context.parents[0]),
         "directions": _short_directions(context),
         "tunables": fenced("\n".join(listed), "text"),
+        "lessons": _short_lessons(context),
         "attempts": attempt_list(context.attempts[-SMALL_ATTEMPTS:], width=80),
         "form": render("json_small" if offered else "json", {}).strip(),
     }
@@ -205,6 +222,25 @@ def _goal(context: Context) -> dict[str, str]:
         "metric": context.metric,
         "better": "lower" if context.direction is Direction.MINIMIZE else "higher",
     }
+
+
+def _remembered(context: Context) -> dict[str, str]:
+    """Return what is remembered of the run, of the parent's line, and of what was tried around it."""
+    failures = [f"- {one.times} times: {_cut(one.what, 200)}" for one in context.failures]
+    lessons = [f"- {_cut(line, LESSON_LENGTH)}" for line in context.lessons]
+    return {
+        "lessons": fenced("\n".join(lessons), "text") if lessons else "None yet.",
+        "failures": fenced("\n".join(failures), "text") if failures else "Nothing yet.",
+        "history": attempt_list(context.history),
+        "attempts": attempt_list(context.attempts[-ATTEMPTS:]),
+    }
+
+
+def _short_lessons(context: Context) -> str:
+    """Return the first lessons for a small model, nothing without any."""
+    lessons = [f"- {_cut(line, 80)}" for line in context.lessons[:SMALL_LESSONS]]
+    shown = fenced("\n".join(lessons), "text")
+    return f"\nLearnt so far:\n{shown}\n" if lessons else ""
 
 
 def _may_be(tunable: Tunable, values: Sequence[Value]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +41,77 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The steps of a lineage that brought a change about, and what they gained.
+
+    Args:
+        variants: ids of the variants that these steps made, oldest first.
+        idea: theirs, in one line.
+        gain: how much better the score became with them, positive when better; None while not measured.
+        standard_error: of the gain; NaN while the noise is unknown.
+    """
+
+    variants: tuple[str, ...]
+    idea: str
+    gain: float | None = None
+    standard_error: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Lines ``start`` to ``end`` of the ancestor (from 0, half open) became ``at`` to ``stop`` of the parent.
+
+    ``origin`` is its place among the origins of its branch.
+    """
+
+    start: int
+    end: int
+    at: int
+    stop: int
+    origin: int
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """How a parent differs from an ancestor.
+
+    Args:
+        origins: the steps that made the difference.
+        changes: of its text, from top to bottom, the values of tunables left out.
+        values: the tunables whose values differ, each with the place of its origin.
+    """
+
+    origins: tuple[Origin, ...]
+    changes: tuple[Change, ...]
+    values: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """The nearest variant that both parents descend from, and are not.
+
+    Args:
+        variant: its id.
+        digest: content hash of its source, as it was proposed.
+        source: that text.
+        branches: how the first parent differs from it, and how the second.
+    """
+
+    variant: str
+    digest: str
+    source: str
+    branches: tuple[Branch, Branch]
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """An error, or an idea in vain, that came again and again, and how often."""
+
+    what: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """All that an operator may know.
 
@@ -55,6 +127,11 @@ class Context:
         number: number of the birth; names its exchange with a model.
         level: what is asked for: 0 a refinement, 1 another mechanism, 2 to think again; it rises while
             nothing helps.
+        ancestor: of both parents; None when there is none, or one that is not known.
+        history: what led from the seed to the first parent, oldest first.
+        failures: what failed again and again in this run.
+        lessons: what was learnt in this run, one line each.
+        known: how many outcomes were on record when this was written.
     """
 
     task: str
@@ -67,6 +144,11 @@ class Context:
     noise: float = float("nan")
     number: int | None = None
     level: int = 0
+    ancestor: Ancestor | None = None
+    history: tuple[Attempt, ...] = ()
+    failures: tuple[Recurring, ...] = ()
+    lessons: tuple[str, ...] = ()
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +170,13 @@ class RefusalKind(enum.StrEnum):
     EDIT = "edit"  # the edit does not apply to the parent
     UNCHANGED = "unchanged"  # the child is its parent
     DUPLICATE = "duplicate"  # the child is a variant already known
+    REPEATED = "repeated"  # the idea was tried before, in vain
     NOTHING = "nothing"  # the operator found nothing to do on these parents
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No child, and why, in one precise sentence."""
+    """No child, and why, in one precise sentence; ``twins`` are the earlier variants of a repeated idea."""
 
     kind: RefusalKind
     reason: str
@@ -101,6 +184,7 @@ class Refusal:
     model: str = ""
     hypothesis: str = ""
     dollars: float = 0.0
+    twins: tuple[str, ...] = ()
 
 
 class Operator(Protocol):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from population.variant import Variant
@@ -60,6 +61,61 @@ def descent(variants: Mapping[str, Variant], variant: str) -> list[str]:
         line[here] = None
         here = next(iter(variants[here].parents), None)
     return list(reversed(line))
+
+
+def meeting(
+    variants: Mapping[str, Variant], one: str, other: str, limit: int = 1000
+) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the ways down to two variants from the nearest variant that both descend from, or are.
+
+    Each way begins with that common ancestor and ends with the variant, along first parents where there is a
+    choice. The youngest generation is looked at first, so that the cost is bounded by what lies between. None
+    if nothing in common is found.
+
+    Args:
+        variants: the population, by id.
+        one: KeyError when unknown, as for ``other``.
+        other: the second variant.
+        limit: how many variants are looked at.
+    """
+    below: tuple[set[str], set[str]] = ({one}, {other})  # what each of them descends from, or is
+    queue = [(-variants[name].generation, name) for name in {one, other}]
+    heapq.heapify(queue)
+    seen: list[str] = []
+    while queue and len(seen) < limit:
+        name = heapq.heappop(queue)[1]
+        if name in below[0] and name in below[1]:
+            leading = _leading(variants, name, reversed(seen))
+            ways = _way(variants, one, name, leading), _way(variants, other, name, leading)
+            return ways if all(ways) else None
+        seen.append(name)
+        for parent in variants[name].parents:
+            if parent in variants and parent not in below[0] and parent not in below[1]:
+                heapq.heappush(queue, (-variants[parent].generation, parent))
+            for side in below:
+                if name in side:
+                    side.add(parent)
+    return None
+
+
+def _leading(variants: Mapping[str, Variant], top: str, oldest_first: Iterable[str]) -> set[str]:
+    """Return a variant, and those of the others that descend from it."""
+    leading = {top}
+    for name in oldest_first:
+        if not leading.isdisjoint(variants[name].parents):
+            leading.add(name)
+    return leading
+
+
+def _way(variants: Mapping[str, Variant], name: str, top: str, leading: Collection[str]) -> tuple[str, ...]:
+    """Return the way down from ``top`` to a variant, through those that lead there; empty if none does."""
+    way = [name]
+    while way[-1] != top:
+        parent = next((one for one in variants[way[-1]].parents if one in leading), "")
+        if not parent or parent in way:
+            return ()  # its generations are not what they should be
+        way.append(parent)
+    return tuple(reversed(way))
 
 
 def tree(variants: Iterable[Variant]) -> list[Node]:

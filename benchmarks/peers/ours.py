@@ -34,15 +34,12 @@ from evolve import admission
 from evolve.briefing import Briefing
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import recover
-from evolve.measuring import Brake, Meter
+from evolve.measuring import Brake
 from evolve.policies import Name, changed
 from evolve.race import SEED
 from evolve.room import Room
-from evolve.search import Search
-from evolve.seeds import Seeds
-from evolve.session import breeder_of, policy_of
 from evolve.settings import Settings
-from evolve.tuning import Studies
+from evolve.wiring import Asking, search_of
 from operators.chat import Ask, Model, Reply, ReplyForm, Silence
 from population.ledger import Event
 from population.store import Population
@@ -185,12 +182,14 @@ async def _searched(
     chat = Scripted(oracle) if models else None
     briefing = Briefing(TASK, "loss", Direction.MINIMIZE, "")
     room = Room(folder, lambda: brake.on, _ignored)
-    search = Search(
-        policy_of(settings, briefing.direction, "train", settings.llm_parallel),
+    search = search_of(
+        settings,
         population,
-        breeder_of(settings, population, chat, models, briefing),
-        Meter(scoring, brake, Seeds(settings.seed), room),
-        Studies(folder / "studies", briefing.direction),
+        folder,
+        Asking(chat, models, settings.llm_parallel),
+        briefing,
+        scoring,
+        "train",
         brake,
         room,
         _ignored,

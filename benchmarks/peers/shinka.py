@@ -87,7 +87,7 @@ async def search(task: Task) -> str | None:
 def run(task: Task) -> Ended:
     """Search, and say how it ended."""
     random.seed(task.seed)
-    np.random.seed(task.seed)  # it draws from the global generators
+    np.random.seed(task.seed)
     started = time.monotonic()
     with _resident(Path(task.folder) / "socket"), contextlib.redirect_stdout(io.StringIO()):
         best = asyncio.run(search(task))

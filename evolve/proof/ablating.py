@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evolve import admission, hunks
+from evolve import admission
 from evolve.errors import InputError
-from evolve.hunks import Hunk
 from evolve.proof import ablation, bench
 from evolve.proof.ablation import Ablation, Part, Reading, Smallest
 from evolve.proof.bench import Look, Program, Progress, Sheet
 from evolve.seeds import ABLATION
 from evolve.tasks.task import Unseen
-from population import genome
+from population import genome, hunks
+from population.hunks import Hunk
 from population.variant import Purpose
 
 SPLIT: Unseen = "validation"

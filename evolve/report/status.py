@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from evolve.lessons import FILE as LESSONS
+from evolve.lessons import LEARNED, Lessons
 from evolve.progress import Budget
-from evolve.report import figures
+from evolve.report import choosing, figures
 from evolve.report.standing import bursts, contender, metric, outcome, standing, standing_data
+from evolve.report.tables import columns, model_name, section
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
 from evolve.report.verified import verified_data, verified_line
@@ -160,11 +162,12 @@ def status(population: Population, running: bool) -> RenderableType:
     counts = count(population)
     return Group(
         _headline(population, running),
-        *_section("budgets", _budgets(population, counts)),
-        *_section("champion", _champion(population)),
-        *_section("bursts", _bursts(population, counts)),
-        *_section("operators", _arms(counts.arms)),
-        *_section("LLM calls", _calls(counts)),
+        *section("budgets", _budgets(population, counts)),
+        *section("champion", _champion(population)),
+        *section("bursts", _bursts(population, counts)),
+        *section("operators", _arms(counts.arms)),
+        *choosing.shown(population),
+        *section("LLM calls", _calls(counts)),
     )
 
 
@@ -186,7 +189,9 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "variants": {"total": len(population.variants), **counts.states},
         "failures": dict(counts.failures),
         "refusals": dict(counts.refusals),
+        "lessons": list(lessons_of(population)),
         "operators": [dataclasses.asdict(arm) for arm in counts.arms],
+        **choosing.data(population),
         "calls": [dataclasses.asdict(calls) for calls in counts.calls],
         "dollars": {"known": counts.dollars, "calls_of_unknown_price": counts.unpriced},
         "noise": population.noise(),
@@ -304,7 +309,17 @@ def _bursts(population: Population, counts: Counts) -> RenderableType:
     table.add_row("variants", f"{len(population.variants)}: {_listed(counts.states)}")
     table.add_row("failed bursts", Text(_total(counts.failures), style="red" if counts.failures else ""))
     table.add_row("refusals", _total(counts.refusals))
+    if lessons := lessons_of(population):
+        table.add_row("lessons", f"{len(lessons)} in {population.folder / LESSONS}")
     return table
+
+
+def lessons_of(population: Population) -> tuple[str, ...]:
+    """Return the lessons that hold now."""
+    lessons = Lessons(population.folder)
+    for event in population.events_of(LEARNED):
+        lessons.heed(event)
+    return lessons.lines()
 
 
 def _total(counts: Mapping[str, int]) -> str:
@@ -321,12 +336,12 @@ def _arms(arms: Sequence[ArmCount]) -> RenderableType:
     """Return the operators and models with what came of them."""
     if not arms:
         return Text("none used yet")
-    table = _columns(("operator", "model"), ("tried", "refused", "failed", "improved", "share"))
+    table = columns(("operator", "model"), ("tried", "refused", "failed", "improved", "share"))
     for arm in arms:
         share = figures.share(arm.improved, arm.tried)
         table.add_row(
             Text(one_line(arm.operator)),
-            _model(arm.model),
+            model_name(arm.model),
             *map(str, (arm.tried, arm.refused, arm.failed, arm.improved)),
             Text(share, style="green" if arm.improved else "dim"),
         )
@@ -337,10 +352,10 @@ def _calls(counts: Counts) -> RenderableType:
     """Return the LLM calls by model and outcome."""
     if not counts.calls:
         return Text("none")
-    table = _columns(("model", "outcome"), ("calls", "prompt", "reply", "s/call", "dollars"))
+    table = columns(("model", "outcome"), ("calls", "prompt", "reply", "s/call", "dollars"))
     for row in counts.calls:
         table.add_row(
-            _model(row.model),
+            model_name(row.model),
             Text(one_line(row.outcome), style="" if row.outcome == "ok" else "yellow"),
             str(row.calls),
             figures.tokens(row.prompt_tokens),
@@ -356,23 +371,3 @@ def _price(row: CallCount) -> str:
     if row.unpriced == row.calls:
         return "unknown"
     return figures.dollars(row.dollars, 0) + (f" + {row.unpriced} unknown" if row.unpriced else "")
-
-
-def _model(name: str) -> Text:
-    """Return a model's name, which gives way when there is no room."""
-    return Text(one_line(name) or "–", overflow="ellipsis", no_wrap=True)  # noqa: RUF001
-
-
-def _columns(left: Iterable[str], right: Iterable[str]) -> Table:
-    """Return a table with names on the left and numbers on the right."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for heading in left:
-        table.add_column(heading, no_wrap=heading != "model")
-    for heading in right:
-        table.add_column(heading, no_wrap=True, justify="right")
-    return table
-
-
-def _section(title: str, body: RenderableType) -> list[RenderableType]:
-    """Return a titled part."""
-    return [Text(f"\n{title}", style="bold"), Padding(body, (0, 0, 0, 2))]

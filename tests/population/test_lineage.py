@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from population.lineage import ancestors, children_index, descendants, descent, tree, walk
+from population.lineage import ancestors, children_index, descendants, descent, meeting, tree, walk
 from population.variant import Variant
 
 
@@ -68,3 +68,45 @@ def test_descendants_are_those_who_have_it_for_an_ancestor(a_variant, choices):
     for one in family:
         assert set(descendants(family, one)) == {other for other in family if one in ancestors(family, other)}
     assert sorted(node.variant.id for _, node in walk(tree(family.values()))) == sorted(family)
+
+
+def test_the_ways_to_two_variants_begin_with_their_nearest_common_ancestor(a_variant):
+    known = bred(
+        a_variant,
+        v0=(),
+        v1=("v0",),
+        v2=("v1",),
+        v3=("v1",),
+        v4=("v3",),
+        v5=("v4", "v2"),
+        v6=("v3",),
+        v7=("v0",),
+    )
+    assert meeting(known, "v2", "v4") == (("v1", "v2"), ("v1", "v3", "v4"))
+    assert meeting(known, "v6", "v5") == (("v3", "v6"), ("v3", "v4", "v5"))
+    assert meeting(known, "v2", "v5") == (("v2",), ("v2", "v5"))
+    assert meeting(known, "v7", "v7") == (("v7",), ("v7",))
+    assert meeting(known, "v5", "v7") == (("v0", "v1", "v3", "v4", "v5"), ("v0", "v7"))
+
+
+def test_variants_without_a_common_ancestor_do_not_meet(a_variant):
+    known = bred(a_variant, v0=(), v1=("v0",), w0=(), w1=("w0",), x=("gone",))
+    assert meeting(known, "v1", "w1") is None
+    assert meeting(known, "v1", "x") is None
+
+
+def test_the_search_for_an_ancestor_ends_at_its_limit(a_variant):
+    deep = {f"a{i}": (f"a{i - 1}",) if i else ("root",) for i in range(50)}
+    known = bred(a_variant, root=(), b=("root",), **deep)
+    assert meeting(known, "a49", "b", limit=20) is None
+    ways = meeting(known, "a49", "b")
+    assert ways is not None
+    assert len(ways[0]) == 51
+
+
+def bred(a_variant, **parents):
+    known = {}
+    for name, above in parents.items():
+        generation = 1 + max((known[one].generation for one in above if one in known), default=-1)
+        known[name] = a_variant(name, *above, generation=generation)
+    return known

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolve.hunks import apply, counted, cut, excerpt, lines_of
 from population.genome import fingerprint, parse
+from population.hunks import apply, counted, cut, excerpt, lines_of
 
 SEED = """\
 import torch

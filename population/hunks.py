@@ -13,12 +13,10 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from population.fingerprint import fingerprint, parse
+from population.statements import lines_in
 
 LONGEST = 4  # hunks joined into one at most; past that a hunk stays one that no program can do without
 
-_LINE = re.compile(
-    r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+"
-)  # as Python counts lines, where str.splitlines does not
 _TUNED = re.compile(r"(?P<name>[^\W\d]\w*)\s*(?::[^=#]+)?=[^=].*#\s*tune:")
 
 
@@ -65,14 +63,14 @@ def cut(old: str, new: str, sound: Callable[[str], bool] | None = None) -> tuple
         sound: says whether a text can be run at all; by default, whether it is Python.
     """
     sound = sound or _parses
-    hunks = [Hunk((edit,)) for edit in _edits(_LINE.findall(old), _LINE.findall(new))]
+    hunks = [Hunk((edit,)) for edit in _edits(lines_in(old), lines_in(new))]
     hunks = _joined(old, hunks, sound)
     return tuple(replace(hunk, cosmetic=_cosmetic(old, hunks, at)) for at, hunk in enumerate(hunks))
 
 
 def apply(old: str, hunks: Sequence[Hunk], chosen: Collection[int]) -> str:
     """Return the old text with those hunks applied whose places in ``hunks`` are chosen."""
-    lines = _LINE.findall(old)
+    lines = lines_in(old)
     edits = [edit for at in chosen for edit in hunks[at].edits]
     made: list[str] = []
     done = 0
