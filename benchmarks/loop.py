@@ -28,7 +28,7 @@ from evolve.search import Search
 from evolve.seeds import Seeds
 from evolve.settings import Settings
 from evolve.tuning import Studies
-from evolve.wiring import Asking, breeder_of, memory_of, policy_of
+from evolve.wiring import Asking, breeder_of, memory_of, number, policy_of
 from operators.chat import Model, ReplyForm
 from operators.crossover import Crossover
 from operators.llm import LiteLLM
