@@ -14,24 +14,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evolve import admission
+from evolve.ancestry import Ancestry
 from evolve.breeding import Breeder, Choosing, Means
 from evolve.briefing import Briefing, Writer
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import recover
 from evolve.lineages import Keeping, Lineages
 from evolve.measuring import Brake, Meter
+from evolve.memory import Memory
 from evolve.race import SEED
 from evolve.room import Room
 from evolve.search import Search
 from evolve.seeds import Seeds
 from evolve.settings import Settings
 from evolve.tuning import Studies
-from evolve.wiring import Asking, breeder_of, memory_of, policy_of
+from evolve.wiring import Asking, breeder_of, memory_of, number, policy_of
 from operators.chat import Model, ReplyForm
 from operators.crossover import Crossover
 from operators.llm import LiteLLM
 from operators.mutate import Mutate
-from operators.portfolio import arms_of
+from operators.portfolio import Arm, arms_of
 from operators.repair import Repair
 from population.ledger import Call, Event
 from population.store import Population
@@ -81,19 +83,24 @@ class TimedExecutor:
         """Hold nothing."""
 
 
-def breeder(settings: Settings, population: Population, chat: LiteLLM) -> Breeder:
+def breeder(settings: Settings, population: Population, chat: LiteLLM, memory: Memory) -> Breeder:
     """Return what a session breeds with, without the operators that ask no model."""
-    kinds = (Mutate, Crossover, Repair)
-    asking = arms_of({kind.name: kind.forms for kind in kinds}, {}, chat.models)
-    operators = {
-        arm: kind(chat, chat.models[0]) for kind in kinds for arm in asking if arm.operator == kind.name
-    }
+    model = chat.models[0]
+    asking = (Mutate(chat, model), Crossover(chat, model, hunks=settings.hunks), Repair(chat, model))
+    operators = {Arm(one.name, model.name, model.form.value): one for one in asking}
     return Breeder(
         population,
         Lineages(Keeping(settings.islands, settings.patience, settings.stagnation)),
-        Means(operators, asking),
-        Choosing(settings.seed or 0, None, settings.tournament, settings.pressure, settings.policy),
-        Writer(population, BRIEFING),
+        Means(operators, arms_of({one.name: one.forms for one in asking}, {}, chat.models)),
+        Choosing(
+            number(settings.seed),
+            None,
+            settings.tournament,
+            settings.pressure,
+            settings.policy,
+            settings.pooled,
+        ),
+        Writer(population, BRIEFING, Ancestry(population, BRIEFING.direction), memory),
         BRIEFING.direction,
     )
 
@@ -149,13 +156,14 @@ async def searched(
     population.flush()
     asking = Asking(chat, chat.models, settings.llm_parallel)
     memory = memory_of(settings, population, folder, asking, BRIEFING)
+    asking = Asking(chat, chat.models, settings.llm_parallel)
+    memory = memory_of(settings, population, folder, asking, BRIEFING)
+    given = (settings, population, chat, chat.models, BRIEFING, memory)
     search = Search(
-        policy_of(settings, BRIEFING.direction, "train", settings.llm_parallel),
+        policy_of(settings, BRIEFING.direction, "train", asking.parallel),
         population,
-        breeder_of(settings, population, chat, chat.models, BRIEFING, memory)
-        if plain
-        else breeder(settings, population, chat),
-        Meter(executor, brake, Seeds(settings.seed or 0), room),
+        breeder_of(*given) if plain else breeder(settings, population, chat, memory),
+        Meter(executor, brake, Seeds(number(settings.seed)), room),
         Studies(folder / "studies", BRIEFING.direction),
         brake,
         room,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import certifi
+
 from benchmarks.peers import ended
 from benchmarks.peers.dialogue import Oracle
-from benchmarks.peers.evaluator import LANDSCAPE, LOG, Outcome, outcomes
+from benchmarks.peers.evaluator import LANDSCAPE, LOG, Outcome, outcomes, source_of
 from benchmarks.peers.landscapes import Landscape
 from benchmarks.peers.reading import Broken
+from benchmarks.peers.real import Real
 from benchmarks.peers.server import ScriptedServer
 from benchmarks.peers.trajectory import Point, Trajectory
 
@@ -24,6 +28,7 @@ WHERE = Path(os.environ.get("PEERS_HOME", ROOT / ".peers"))
 PINNED = {
     "openevolve": ("openevolve==0.4.0",),
     "shinka": ("shinka-evolve==0.0.7",),
+    "llamea": ("llamea-lite==1.4.2", "openai==1.109.1", "lizard==1.24.3", "networkx==3.6.1", "pymoo==0.6.2"),
 }
 NEVER = "litellm!=1.82.7,!=1.82.8,!=1.107.0\ntorch==2.13.0\n"
 """Compromised releases, and the build of torch that is no gigabytes."""
@@ -45,7 +50,7 @@ def interpreter(peer: str) -> Path:
 
 def run_peer(
     peer: str,
-    landscape: Landscape,
+    landscape: Landscape | Real,
     evaluations: int,
     seed: int,
     changes: Mapping[str, Any] | None = None,
@@ -92,6 +97,7 @@ def run_peer(
             "PYTHONPATH": str(ROOT),
             "HOME": str(folder),
             "OPENAI_API_KEY": "none",
+            "SSL_CERT_FILE": str(_one_certificate(folder)),
             LANDSCAPE: f"{landscape.name}:{landscape.instance}",
             LOG: str(log),
         }
@@ -105,7 +111,7 @@ def run_peer(
             sys.stderr.write(said.stdout[-2000:] + said.stderr[-4000:])
             said.check_returncode()
         told = ended.read_ended(folder / "ended.json")
-        points = _points(outcomes(log)[:evaluations], told.best, server.oracle.calls)
+        points = _points(outcomes(log)[:evaluations], told.best, server.oracle.calls, _truths(landscape, log))
     truth = landscape.truth(landscape.seed_source)
     assert not isinstance(truth, Broken)
     trajectory = Trajectory(
@@ -114,11 +120,32 @@ def run_peer(
     return trajectory, told
 
 
-def _points(seen: Sequence[Outcome], best: Sequence[int], calls: int) -> tuple[Point, ...]:
+def _one_certificate(folder: Path) -> Path:
+    """Write a short bundle of certificates: nothing goes over TLS, and one peer reads all for each call."""
+    end = "-----END CERTIFICATE-----\n"
+    path = folder / "certificates.pem"
+    path.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
+    return path
+
+
+def _truths(landscape: Landscape | Real, log: Path) -> Callable[[Outcome], float]:
+    """Return what finds out the true score of a program that was evaluated; infinite for one that fails."""
+
+    @functools.cache
+    def measured(digest: str) -> float:
+        truth = landscape.truth(source_of(log, digest))
+        return float("inf") if isinstance(truth, Broken) else truth
+
+    return lambda one: measured(one.digest) if one.truth is None else one.truth
+
+
+def _points(
+    seen: Sequence[Outcome], best: Sequence[int], calls: int, truth: Callable[[Outcome], float]
+) -> tuple[Point, ...]:
     """Say how a peer stood after each evaluation; calls are spread evenly over them."""
     return tuple(
         Point(
-            float("nan") if (one := seen[number - 1]).truth is None else one.truth,
+            truth(one := seen[number - 1]),
             float("nan") if one.score is None else one.score,
             round(calls * place / len(seen)),
         )

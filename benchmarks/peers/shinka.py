@@ -1,6 +1,6 @@
 """ShinkaEvolve on a landscape, in an interpreter of its own: ``python -m benchmarks.peers.shinka TASK``.
 
-It is run through its own runner, which starts a process for each evaluation. What it calls its best is the
+It is run by its own runner, which starts a process for each evaluation (see ``resident``). Its best is the
 correct program with the highest ``combined_score`` (``ProgramDatabase.get_best_program``); that is read off
 the log of evaluations, and compared with what its database says in the end. It is told to stop by its own
 signal once the log has enough evaluations: a proposal that it cannot apply costs none.
@@ -15,8 +15,10 @@ import asyncio
 import contextlib
 import io
 import random
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
@@ -27,30 +29,11 @@ from shinka.core import EvolutionConfig, ShinkaEvolveRunner
 from shinka.database import DatabaseConfig, ProgramDatabase
 from shinka.launch import LocalJobConfig
 
-from benchmarks.peers.ended import CEILING, Ended, Task, agrees, best_by_score, count, read_task, write
+from benchmarks.peers.ended import Ended, Task, agrees, best_by_score, count, read_task, write
 from benchmarks.peers.evaluator import digest_of, outcomes
+from benchmarks.peers.resident import CLIENT
 
 START, END = "# EVOLVE-BLOCK-START\n", "# EVOLVE-BLOCK-END\n"
-EVALUATION = f"""
-import argparse
-import json
-from pathlib import Path
-
-from benchmarks.peers.evaluator import evaluate
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--program_path")
-parser.add_argument("--results_dir")
-given, _ = parser.parse_known_args()
-said = evaluate(given.program_path)
-score = 0.0 if said.score is None else {CEILING} - said.score
-folder = Path(given.results_dir)
-folder.mkdir(parents=True, exist_ok=True)
-told = {{"correct": said.score is not None, "error": said.failure or None}}
-metrics = {{"combined_score": score, "public": {{}}, "private": {{}}, "text_feedback": said.failure}}
-(folder / "correct.json").write_text(json.dumps(told))
-(folder / "metrics.json").write_text(json.dumps(metrics))
-"""
 
 
 def configured(task: Task) -> tuple[EvolutionConfig, DatabaseConfig]:
@@ -74,7 +57,7 @@ async def search(task: Task) -> str | None:
     """Search until the log has enough evaluations; return the source that it calls its best."""
     folder, log = Path(task.folder), Path(task.log)
     (folder / "initial.py").write_text(f"{START}{task.source.rstrip()}\n{END}")
-    (folder / "evaluation.py").write_text(EVALUATION)
+    (folder / "evaluation.py").write_text(CLIENT.format(socket=str(folder / "socket")))
     evolution, stored = configured(task)
     runner = ShinkaEvolveRunner(
         evolution,
@@ -106,13 +89,26 @@ def run(task: Task) -> Ended:
     random.seed(task.seed)
     np.random.seed(task.seed)
     started = time.monotonic()
-    with contextlib.redirect_stdout(io.StringIO()):
+    with _resident(Path(task.folder) / "socket"), contextlib.redirect_stdout(io.StringIO()):
         best = asyncio.run(search(task))
     seconds = time.monotonic() - started
     seen = outcomes(Path(task.log))
     standing = best_by_score(seen)
     agreed = best is not None and agrees(seen, standing, digest_of(best))
     return Ended(standing[: task.evaluations], agreed, seconds, version("shinka-evolve"))
+
+
+@contextlib.contextmanager
+def _resident(socket: Path) -> Iterator[None]:
+    """Have an evaluator stay meanwhile."""
+    command = [sys.executable, "-m", "benchmarks.peers.resident", str(socket)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.terminate()
 
 
 def main() -> None:
