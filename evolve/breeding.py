@@ -169,8 +169,9 @@ class Breeder:
             best = min(before, key=lambda one: self._direction.key(one.mean), default=None)
             gain = 0.0 if own is None or best is None else rewards.improvement(own, best, self._direction)
             self._tallies = self._means.bandit.updated(self._tallies, birth.arm, gain, cost)
-        if birth.arm.operator != REPAIR:
-            self._lineages.learn(birth.island, self._best(birth.island), self._gain(birth.island, own), cost)
+        if birth.arm.operator != REPAIR and child is not None:
+            best, gain = self._best(birth.island), self._gain(birth.island, own)
+            self._lineages.learn(birth.island, best, gain, cost)
 
     def settle(self, used: float, at: float) -> list[Event]:
         """Return which lineages are given up and founded, already followed.
