@@ -170,8 +170,8 @@ class Breeder:
             gain = 0.0 if own is None or best is None else rewards.improvement(own, best, self._direction)
             self._tallies = self._means.bandit.updated(self._tallies, birth.arm, gain, cost)
         if birth.arm.operator != REPAIR and child is not None:
-            best, gain = self._best(birth.island), self._gain(birth.island, own)
-            self._lineages.learn(birth.island, best, gain, cost)
+            leading, more = self._best(birth.island), self._gain(birth.island, own)
+            self._lineages.learn(birth.island, leading, more, cost)
 
     def settle(self, used: float, at: float) -> list[Event]:
         """Return which lineages are given up and founded, already followed.
