@@ -155,6 +155,11 @@ class Breeder:
         operator = self._operators[arm]
         return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
 
+    def adoption(self, ticket: int, parent: Variant, arm: Arm) -> Birth:
+        """Plan a birth that has its proposal already, and needs no operator."""
+        context = self._writer.context(ticket, [parent.id], None)
+        return Birth(ticket, arm, None, context, parent.island, self._operator_generator(ticket))
+
     def again(self, ticket: int, arm: Arm, context: Context, island: int) -> Birth:
         """Return a birth that an earlier session planned; its operator is None if its model is gone."""
         operator = self._operators.get(arm)

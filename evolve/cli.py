@@ -126,6 +126,7 @@ def run(
     seed_replicates: Annotated[int | None, _option("seed_replicates")] = None,
     replicates: Annotated[float | None, _option("replicates")] = None,
     confidence: Annotated[float | None, _option("confidence")] = None,
+    control: Annotated[float | None, _option("control")] = None,
     as_json: Json = False,
 ) -> None:
     """Search for a better train.py."""

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 
-from evolve import tuning
 from evolve.breeding import REPAIR, Breeder
 from evolve.budget import Counts
+from evolve.crediting import Credits
 from evolve.errors import EngineFault, InputError
 from evolve.jobs import Measure, Measured, Outcome, Refused, Tuned
 from evolve.policy import Policy
 from evolve.race import CROWNED, ENTERED, LEFT, SEED, News, Race
+from evolve.tunings import Tunings
 from evolve.wishes import Next, Wish
-from population import genome
 from population.comparison import Difference
 from population.fitness import failed, probability_better
 from population.ledger import Event
 from population.store import Population
-from population.variant import FailureKind, Measurement, Purpose, Value, Variant
-
-TUNED = "tuned"
-"""Kind of the event that ends a tuning."""
+from population.variant import FailureKind, Measurement, Purpose, Variant
 
 _REFUSALS_IN_A_ROW = 300  # without one burst: then there is nothing left to try
 _IMPROVED = 0.84  # P(better than the parent) of a child that counts as a success: one standard error
@@ -59,6 +54,8 @@ class Folding:
         self._notify = notify
         self._clock = clock
         self.refused_in_a_row = 0
+        self.tunings = Tunings(policy, population, breeder, counts, race, self.event)
+        self.credits = Credits(policy, population, counts, race, self.tunings, self.event)
 
     def admit(self, variant: Variant, ticket: int) -> None:
         """Record a new variant, before anything is spent on it."""
@@ -79,13 +76,19 @@ class Folding:
             self.refused_in_a_row = 0
             if isinstance(outcome.job, Measure):
                 self._race.ended(outcome.variant.id, outcome.job.number)
-            confirms = outcome.measurement.purpose is Purpose.CONFIRM
-            follow = self._confirmed(outcome) if confirms else self._measured(outcome)
+            match outcome.measurement.purpose:
+                case Purpose.CONFIRM:
+                    follow = self.tunings.confirmed(outcome)
+                case Purpose.CREDIT:
+                    follow = self.credits.measured(outcome)
+                case _:
+                    follow = self._measured(outcome)
         elif isinstance(outcome, Tuned):
-            follow = self._tuned(outcome)
+            control = outcome.job.purpose is Purpose.CONTROL
+            follow = self.credits.tuned(outcome) if control else self.tunings.tuned(outcome)
         elif isinstance(outcome, Refused):
             self._refused(outcome)
-        return follow + self.race()
+        return [*follow, *self.race(), *self.credits.next()]
 
     def race(self) -> list[Next]:
         """Record what the race decides now; return the bursts that it wants."""
@@ -105,6 +108,7 @@ class Folding:
         improved = self._improved(variant)
         if birth is not None:
             self._breeder.learn(birth.arm, improved)
+            self.tunings.born(variant)
         self._record(self._told(outcome, improved))
         for event in self._breeder.migrate(self._clock()) if birth is not None else ():
             self._record(event)
@@ -133,72 +137,6 @@ class Folding:
                 f"the last: {refusal.reason}"
             )
 
-    def _tuned(self, outcome: Tuned) -> list[Next]:
-        """Record trials; have the best one and the variant's own numbers measured once more, if that pays."""
-        variant = self._population.variants[outcome.variant.id]
-        for measurement in outcome.measurements:
-            self._counts.count(measurement)
-        self._population.stage(*outcome.measurements)
-        winner = self._winner(variant, outcome.measurements)
-        if winner is None:
-            return self._settled(variant, {}, "its own numbers stay")
-        both = self._confirmations(variant)
-        missing = [digest for digest in (winner.digest, variant.digest) if digest not in both]
-        if not missing:
-            return self._decided(variant)
-        return [Next(Wish.CONFIRM, variant.id, digest=digest) for digest in missing]
-
-    def _winner(self, variant: Variant, trials: Sequence[Measurement]) -> Measurement | None:
-        """Return the best trial, if it is better past the noise that their common seed leaves."""
-        winner = tuning.best(trials, variant.digest, self._policy.direction)
-        own = self._population.fitness(variant.id)
-        if winner is None or winner.score is None or own is None:
-            return None
-        noise = self._population.spread()
-        rest = noise.deviation * math.sqrt(1.0 - noise.shared) if noise.known else 0.0
-        return winner if self._policy.direction.gain(winner.score, over=own.mean) > rest else None
-
-    def _confirmations(self, variant: Variant) -> dict[str, Measurement]:
-        """Return the bursts that confirm a variant's tuning, by the source that ran."""
-        measured = self._population.measurements(variant.id)
-        return {m.digest: m for m in measured if m.purpose is Purpose.CONFIRM}
-
-    def _confirmed(self, outcome: Measured) -> list[Next]:
-        """Record a burst that confirms a tuning; with both there, decide."""
-        variant = self._population.variants[outcome.variant.id]
-        self._counts.count(outcome.measurement)
-        self._population.stage(outcome.measurement)
-        self._breeder.note(variant)
-        return self._decided(variant) if len(self._confirmations(variant)) == 2 else []
-
-    def _decided(self, variant: Variant) -> list[Next]:
-        """Adopt the best trial's values if they are better under another seed too.
-
-        The best of several noisy trials looks better than it is, so its own score never counts.
-        """
-        both = self._confirmations(variant)
-        own = both.pop(variant.digest)
-        (tried,) = both.values()
-        if tried.score is None or (
-            own.score is not None and self._policy.direction.gain(tried.score, over=own.score) <= 0.0
-        ):
-            told = "its own numbers stay: the best trial did not hold another seed"
-            return self._settled(variant, {}, told)
-        adopted = replace(variant, digest=tried.digest, tuned=dict(tried.values))
-        changes = {name: value for name, value in tried.values.items() if value != own.values.get(name)}
-        self._population.stage(adopted)
-        self._breeder.note(adopted)
-        told = ", ".join(f"{name} = {value}" for name, value in changes.items())
-        return self._settled(adopted, changes, told)
-
-    def _settled(self, variant: Variant, changes: Mapping[str, Value], told: str) -> list[Next]:
-        """Tell how a tuning ended; from now on the variant may enter the race."""
-        trials = len(self._trials(variant.id))
-        data = {"variant": variant.id, "values": dict(changes), "trials": trials}
-        self.event(TUNED, f"{variant.id} after {trials} trials: {told}", data)
-        self._race.offer(variant.id)
-        return []
-
     def _after_failure(self, variant: Variant, measurement: Measurement) -> list[Next]:
         """Stop if it is the seed that fails; else let a model repair the child, once."""
         failure = measurement.failure
@@ -213,14 +151,8 @@ class Folding:
         return [] if killed or variant.operator == REPAIR else [Next(Wish.REPAIR, variant.id)]
 
     def _after_first(self, variant: Variant) -> list[Next]:
-        """Crown the seed and give it its replicates; give a child of the best quarter its trials."""
-        if variant.id == SEED:
-            return self.found()
-        tunable = genome.parse_tunables(self._population.source(variant.digest))
-        if self._policy.trials and tunable and self._breeder.in_best_quarter(variant.id):
-            return [Next(Wish.TUNE, variant.id)]
-        self._race.offer(variant.id)
-        return []
+        """Crown the seed and give it its replicates; give a child trials if they are worth it."""
+        return self.found() if variant.id == SEED else self.tunings.after_first(variant)
 
     def found(self) -> list[Next]:
         """Crown the measured seed, unless there is a champion; return the bursts that measure the noise."""
@@ -228,9 +160,6 @@ class Folding:
             text = f"{SEED} is the first champion: {self._population.fitness(SEED)}"
             self._crown(SEED, text, {**_who(self._population.variants[SEED]), "over": None})
         return self._race.found()
-
-    def _trials(self, name: str) -> list[Measurement]:
-        return [m for m in self._population.measurements(name) if m.purpose is Purpose.TRIAL]
 
     def _tell(self, news: News) -> None:
         """Record a decision of the race."""
@@ -255,6 +184,7 @@ class Folding:
         event = Event(CROWNED, text, self._now(), dict(data))
         self._population.stage(event, meta={"champion": variant})
         self._notify(event)
+        self.credits.crowned(variant)
 
     def _improved(self, variant: Variant) -> bool:
         """Say whether a variant is better than all its scored parents by more than one standard error."""

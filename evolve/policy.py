@@ -19,10 +19,11 @@ class Policy:
         ahead: jobs under way at once.
         asking: births that may wait for a language model at once.
         ordered: fold outcomes in the order of their tickets, so that timing cannot change the result.
-        trials: Optuna trials of a child in the best quarter.
+        trials: Optuna trials of one tuning; 0 for no tuning at all.
         seed_replicates: bursts of the seed variant that measure the noise.
         replicates: share of bursts that may re-measure contenders.
         confidence: P(better than the champion) that a new champion needs.
+        control: share of bursts that may tell what a champion owes to its numbers.
     """
 
     direction: Direction
@@ -35,3 +36,4 @@ class Policy:
     seed_replicates: int
     replicates: float
     confidence: float
+    control: float = 0.0

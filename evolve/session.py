@@ -235,6 +235,7 @@ def _policy(prepared: Prepared) -> Policy:
         seed_replicates=settings.seed_replicates,
         replicates=settings.replicates,
         confidence=settings.confidence,
+        control=settings.control,
     )
 
 

@@ -88,7 +88,7 @@ class Settings(BaseModel):
 
     # search
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
-    trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
+    trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of one tuning; 0: no tuning")
     islands: Count = Field(2, description="independent lineages")
     migrate_every: Annotated[int, Field(ge=0)] = Field(0, description="children between migrations; 0: never")
     tournament: Count = Field(4, description="variants in a tournament")
@@ -102,6 +102,9 @@ class Settings(BaseModel):
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.95, description="P(better than the champion) that a new champion needs"
+    )
+    control: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="share of bursts that may tell what a champion owes to its numbers; 0: none"
     )
 
 
