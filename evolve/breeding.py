@@ -284,6 +284,10 @@ class Breeder:
         context = self._writer.context(ticket, [broken.id], None)
         return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
 
+    def adoption(self, ticket: int, parent: Variant, arm: Arm) -> Birth:
+        """Plan a birth that has its proposal already, and needs no operator."""
+        return self.known(ticket, arm, [parent.id])
+
     def again(self, ticket: int, arm: Arm, context: Context, island: int, part: Part = Part.WHOLE) -> Birth:
         """Return a birth that an earlier session planned; its operator is None if its model is gone."""
         operator = self._means.operators.get(arm)

@@ -110,12 +110,14 @@ class Counts:
 
     evaluations: int = 0
     replicates: int = 0
+    controls: int = 0
     failed: int = 0
     refused: int = 0
 
     def count(self, measurement: Burst) -> None:
         """Count one burst of the search; what was refused before its burst cost none."""
         self.evaluations += measurement.spent
+        self.controls += measurement.spent and measurement.purpose in (Purpose.CONTROL, Purpose.CREDIT)
         self.failed += measurement.state is State.FAILED and measurement.purpose is Purpose.FIRST
 
     def may_replicate(self, share: float, limits: Limits) -> bool:
@@ -125,6 +127,10 @@ class Counts:
         """
         first = _ADVANCE if limits.evaluations is None else min(_ADVANCE, limits.evaluations)
         return self.replicates < share * max(self.evaluations, first)
+
+    def may_control(self, share: float, bursts: int) -> bool:
+        """Say whether a control of so many bursts keeps within its share of the bursts."""
+        return self.controls + bursts <= share * self.evaluations
 
 
 def counted(population: Population, seed: str, noise: int) -> Counts:

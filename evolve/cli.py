@@ -141,6 +141,7 @@ def run(
     remember: Annotated[bool | None, _option("remember", "--remember/--no-remember")] = None,
     retest: Annotated[float | None, _option("retest")] = None,
     lessons_every: Annotated[int | None, _option("lessons_every")] = None,
+    control: Annotated[float | None, _option("control")] = None,
     as_json: Json = False,
 ) -> None:
     """Search for a better train.py."""

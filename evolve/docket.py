@@ -211,7 +211,7 @@ class Docket:
         """Return the variants that are being tuned, or wait for it."""
         names = {one.variant for one in self.wished(Wish.TUNE, Wish.CONFIRM)}
         for job in self._others():
-            if isinstance(job, Tune) or job.purpose is Purpose.CONFIRM:
+            if job.purpose in (Purpose.TRIAL, Purpose.CONFIRM):
                 names.add(job.variant)
         return names
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 
-from evolve import tuning
 from evolve.breeding import IMPROVED, REPAIR, Breeder
 from evolve.budget import Counts
+from evolve.crediting import Credits
 from evolve.errors import EngineFault, InputError
 from evolve.jobs import Birth, Measure, Measured, Outcome, Proposed, Reflected, Refused, Tuned
 from evolve.lessons import LEARNED
 from evolve.policy import Policy
 from evolve.race import CROWNED, ENTERED, LEFT, SEED, News, Race
+from evolve.tunings import Tunings
 from evolve.wishes import Next, Wish
 from operators.proposal import Refusal, RefusalKind
-from population import genome
 from population.comparison import Difference
 from population.fitness import failed, probability_better
 from population.gain import gained
 from population.ledger import Event
 from population.store import Population
-from population.variant import FailureKind, Measurement, Purpose, Value, Variant
-
-TUNED = "tuned"
-"""Kind of the event that ends a tuning."""
+from population.variant import FailureKind, Measurement, Purpose, Variant
 
 PASSED = "passed"
 """Kind of the event that gives up a proposal that was not worth a burst."""
@@ -71,6 +67,8 @@ class Folding:
         self._used = used
         self._shelve = shelve
         self.refused_in_a_row = 0
+        self.tunings = Tunings(policy, population, breeder, counts, race, self._tuned)
+        self.credits = Credits(policy, population, counts, race, self.tunings, self.event)
 
     def admit(self, variant: Variant, ticket: int, idea: Mapping[str, object]) -> None:
         """Record a new variant, before anything is spent on it; ``idea`` is what is known of its idea."""
@@ -91,17 +89,23 @@ class Folding:
             self.refused_in_a_row = 0
             if isinstance(outcome.job, Measure):
                 self._race.ended(outcome.variant.id, outcome.job.number)
-            confirms = outcome.measurement.purpose is Purpose.CONFIRM
-            follow = self._confirmed(outcome) if confirms else self._measured(outcome)
+            match outcome.measurement.purpose:
+                case Purpose.CONFIRM:
+                    follow = self.tunings.confirmed(outcome)
+                case Purpose.CREDIT:
+                    follow = self.credits.measured(outcome)
+                case _:
+                    follow = self._measured(outcome)
         elif isinstance(outcome, Tuned):
-            follow = self._tuned(outcome)
+            control = outcome.job.purpose is Purpose.CONTROL
+            follow = self.credits.tuned(outcome) if control else self.tunings.tuned(outcome)
         elif isinstance(outcome, Refused):
             self._refused(outcome)
         elif isinstance(outcome, Proposed):
             self._proposed(outcome)
         elif isinstance(outcome, Reflected):
             self._reflected(outcome)
-        return follow + self.race()
+        return [*follow, *self.race(), *self.credits.next()]
 
     def race(self) -> list[Next]:
         """Record what the race decides now; return the bursts that it wants."""
@@ -123,6 +127,7 @@ class Folding:
         if birth is not None:
             cost = self._policy.prices.cost(measurement.spent, measurement.seconds, outcome.dollars)
             self._breeder.learn(birth, variant.id, cost)
+            self.tunings.born(variant)
             for event in self._breeder.settle(self._used(), self._now()):
                 self._record(event)
         if failed(self._population.scores(variant.id)):
@@ -174,72 +179,6 @@ class Folding:
         data = {"ticket": job.ticket, "lines": [*job.kept, *found], "base": job.base}
         self.event(LEARNED, f"{len(found)} lessons learnt", data)
 
-    def _tuned(self, outcome: Tuned) -> list[Next]:
-        """Record trials; have the best one and the variant's own numbers measured once more, if that pays."""
-        variant = self._population.variants[outcome.variant.id]
-        for measurement in outcome.measurements:
-            self._counts.count(measurement)
-        self._population.stage(*outcome.measurements)
-        winner = self._winner(variant, outcome.measurements)
-        if winner is None:
-            return self._settled(variant, {}, "its own numbers stay")
-        both = self._confirmations(variant)
-        missing = [digest for digest in (winner.digest, variant.digest) if digest not in both]
-        if not missing:
-            return self._decided(variant)
-        return [Next(Wish.CONFIRM, variant.id, digest=digest) for digest in missing]
-
-    def _winner(self, variant: Variant, trials: Sequence[Measurement]) -> Measurement | None:
-        """Return the best trial, if it is better past the noise that their common seed leaves."""
-        winner = tuning.best(trials, variant.digest, self._policy.direction)
-        own = self._population.fitness(variant.id)
-        if winner is None or winner.score is None or own is None:
-            return None
-        noise = self._population.spread()
-        rest = noise.deviation * math.sqrt(1.0 - noise.shared) if noise.known else 0.0
-        return winner if self._policy.direction.gain(winner.score, over=own.mean) > rest else None
-
-    def _confirmations(self, variant: Variant) -> dict[str, Measurement]:
-        """Return the bursts that confirm a variant's tuning, by the source that ran."""
-        measured = self._population.measurements(variant.id)
-        return {m.digest: m for m in measured if m.purpose is Purpose.CONFIRM}
-
-    def _confirmed(self, outcome: Measured) -> list[Next]:
-        """Record a burst that confirms a tuning; with both there, decide."""
-        variant = self._population.variants[outcome.variant.id]
-        self._counts.count(outcome.measurement)
-        self._population.stage(outcome.measurement)
-        self._breeder.note(variant)
-        return self._decided(variant) if len(self._confirmations(variant)) == 2 else []
-
-    def _decided(self, variant: Variant) -> list[Next]:
-        """Adopt the best trial's values if they are better under another seed too.
-
-        The best of several noisy trials looks better than it is, so its own score never counts.
-        """
-        both = self._confirmations(variant)
-        own = both.pop(variant.digest)
-        (tried,) = both.values()
-        if tried.score is None or (
-            own.score is not None and self._policy.direction.gain(tried.score, over=own.score) <= 0.0
-        ):
-            told = "its own numbers stay: the best trial did not hold another seed"
-            return self._settled(variant, {}, told)
-        adopted = replace(variant, digest=tried.digest, tuned=dict(tried.values))
-        changes = {name: value for name, value in tried.values.items() if value != own.values.get(name)}
-        self._population.stage(adopted)
-        self._breeder.note(adopted)
-        told = ", ".join(f"{name} = {value}" for name, value in changes.items())
-        return self._settled(adopted, changes, told)
-
-    def _settled(self, variant: Variant, changes: Mapping[str, Value], told: str) -> list[Next]:
-        """Tell how a tuning ended; from now on the variant may enter the race."""
-        trials = len(self._trials(variant.id))
-        data = {"variant": variant.id, "values": dict(changes), "trials": trials, **self._gained(variant)}
-        self.event(TUNED, f"{variant.id} after {trials} trials: {told}", data)
-        self._race.offer(variant.id)
-        return []
-
     def _after_failure(self, variant: Variant, measurement: Measurement) -> list[Next]:
         """Stop if it is the seed that fails; else let a model repair the child, once."""
         failure = measurement.failure
@@ -254,14 +193,8 @@ class Folding:
         return [] if killed or variant.operator == REPAIR else [Next(Wish.REPAIR, variant.id)]
 
     def _after_first(self, variant: Variant) -> list[Next]:
-        """Crown the seed and give it its replicates; give a child of the best quarter its trials."""
-        if variant.id == SEED:
-            return self.found()
-        tunable = genome.parse_tunables(self._population.source(variant.digest))
-        if self._policy.trials and tunable and self._breeder.in_best_quarter(variant.id):
-            return [Next(Wish.TUNE, variant.id)]
-        self._race.offer(variant.id)
-        return []
+        """Crown the seed and give it its replicates; give a child trials if they are worth it."""
+        return self.found() if variant.id == SEED else self.tunings.after_first(variant)
 
     def found(self) -> list[Next]:
         """Crown the measured seed, unless there is a champion; return the bursts that measure the noise."""
@@ -269,9 +202,6 @@ class Folding:
             text = f"{SEED} is the first champion: {self._population.fitness(SEED)}"
             self._crown(SEED, text, {**_who(self._population.variants[SEED]), "over": None})
         return self._race.found()
-
-    def _trials(self, name: str) -> list[Measurement]:
-        return [m for m in self._population.measurements(name) if m.purpose is Purpose.TRIAL]
 
     def _tell(self, news: News) -> None:
         """Record a decision of the race."""
@@ -296,6 +226,7 @@ class Folding:
         event = Event(CROWNED, text, self._now(), dict(data))
         self._population.stage(event, meta={"champion": variant})
         self._notify(event)
+        self.credits.crowned(variant)
 
     def _improved(self, variant: Variant) -> bool:
         """Say whether a variant is better than all its scored parents by more than one standard error."""
@@ -329,6 +260,11 @@ class Folding:
             data |= {"failure": failure.kind.value, "message": failure.message[:_MESSAGE]}
         kind = "measured" if measurement.purpose is Purpose.FIRST else "replicated"
         return Event(kind, f"{variant.id} {text}", self._now(), data)
+
+    def _tuned(self, kind: str, text: str, data: Mapping[str, object]) -> None:
+        """Record the end of a tuning, with what the variant is worth beside its parents now."""
+        variant = self._population.variants[str(data["variant"])]
+        self.event(kind, text, {**data, **self._gained(variant)})
 
     def event(self, kind: str, text: str, data: Mapping[str, object]) -> None:
         """Record an event."""

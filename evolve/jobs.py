@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from numpy.random import Generator
 
+from evolve.tuning import Winner
+from evolve.weighing import Weight
 from operators.portfolio import Arm
 from operators.proposal import Context, Operator, Proposal, Refusal
-from population.variant import Measurement, Purpose, Variant
+from population.variant import Measurement, Purpose, Value, Variant
 
 
 class Part(enum.StrEnum):
@@ -82,7 +85,11 @@ class Tune:
         variant: id of the variant.
         trials: bursts that it may take.
         seed: of what is drawn.
-        parents: those of the variant's parents whose trials are taken over.
+        parents: the ancestors whose trials are taken over.
+        noise: standard deviation of a burst under the seed of trials, as it was known when this was planned;
+            None while it was not.
+        purpose: what for.
+        first: values to be tried before any are drawn.
     """
 
     ticket: int
@@ -90,6 +97,9 @@ class Tune:
     trials: int
     seed: int
     parents: tuple[str, ...] = ()
+    noise: float | None = None
+    purpose: Purpose = Purpose.TRIAL
+    first: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def cost(self) -> int:
@@ -151,11 +161,21 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A variant's trials, in order; the source of the best one has been kept."""
+    """A variant's trials of one tuning, in order, and what all its trials come to.
+
+    Args:
+        variant: whose numbers they are.
+        measurements: the trials.
+        job: what they were made for.
+        winner: the trial that is worth being confirmed, of this tuning or an earlier one; its source is kept.
+        weights: which numbers matter; empty while there are too few trials.
+    """
 
     variant: Variant
     measurements: tuple[Measurement, ...]
     job: Tune
+    winner: Winner | None = None
+    weights: Mapping[str, Weight] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

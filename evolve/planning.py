@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from evolve import tunings
 from evolve.breeding import Breeder
 from evolve.budget import Spent
 from evolve.docket import Docket, Planned
@@ -181,10 +182,12 @@ class Planner:
                 return Measure(ticket, name, Purpose.REPLICATE, wanted.number)
             case Wish.CONFIRM:
                 return Measure(ticket, name, Purpose.CONFIRM, CONFIRM, wanted.digest)
-            case Wish.TUNE:
-                seed = int(self._breeder.generator(ticket).integers(2**32))
-                trials = int(min(self._policy.trials, room))
-                return Tune(ticket, name, trials, seed, self._tuned_parents(name, under_way))
+            case Wish.CREDIT:
+                return Measure(ticket, name, Purpose.CREDIT, wanted.number, wanted.digest)
+            case Wish.TUNE | Wish.CONTROL:
+                return self._tuning(wanted, room, under_way)
+            case Wish.ADOPT:
+                return self._adoption(wanted)
             case Wish.REPAIR:
                 known = self._population.variants[name]
                 can = may_ask and self._population.has_source(known.digest)
@@ -192,12 +195,33 @@ class Planner:
             case Wish.REFLECT:
                 return self._memory.reflect(ticket) if may_ask else None
 
-    def _tuned_parents(self, name: str, under_way: Iterable[Job]) -> tuple[str, ...]:
-        """Return the parents of a variant that no tuning is under way for: what these have learnt stands."""
+    def _tuning(self, wanted: Next, room: float, under_way: Iterable[Job]) -> Tune:
+        """Plan a tuning; what it builds on is what is on record now, whenever it begins."""
+        ticket, name, control = self.ticket, wanted.variant, wanted.wish is Wish.CONTROL
+        seed = int(self._breeder.generator(ticket).integers(2**32))
+        trials = int(min(wanted.number if control else self._policy.trials, room))
+        noise = tunings.trial_noise(self._population)
+        parents = self._tuned_ancestors(name, under_way)
+        if not control:
+            return Tune(ticket, name, trials, seed, parents, noise)
+        first = tunings.values_to_try(self._population, name, wanted.digest)
+        return Tune(ticket, name, trials, seed, parents, noise, Purpose.CONTROL, first)
+
+    def _tuned_ancestors(self, name: str, under_way: Iterable[Job]) -> tuple[str, ...]:
+        """Return the ancestors that no tuning is under way for: what these have learnt stands."""
         tuning_now = {job.variant for job in under_way if isinstance(job, Tune)}
-        waiting = {one.variant for one in self._docket.wished(Wish.TUNE)}
-        parents = self._population.variants[name].parents
-        return tuple(parent for parent in parents if parent not in tuning_now | waiting)
+        waiting = {one.variant for one in self._docket.wished(Wish.TUNE, Wish.CONTROL)}
+        found = tunings.tuned_ancestors(self._population, name)
+        return tuple(one for one in found if one not in tuning_now | waiting)
+
+    def _adoption(self, wanted: Next) -> Birth | None:
+        """Plan a birth whose proposal is there already: the parent with other numbers."""
+        parent = self._population.variants[wanted.variant]
+        proposal = tunings.with_numbers(self._population, parent, wanted.digest)
+        if proposal is None:
+            return None
+        self._docket.propose(self.ticket, proposal)
+        return self._breeder.adoption(self.ticket, parent, Arm(proposal.operator))
 
     def _may_ask(self, spent: Spent, under_way: Iterable[Job]) -> bool:
         """Say whether one more job may ask a language model."""

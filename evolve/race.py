@@ -143,6 +143,14 @@ class Race:
         """Replicates that are wished for or under way, those that measure the noise left out."""
         return sum(name != SEED or number not in self._founding_numbers for name, number in self._asked)
 
+    def seed(self, number: int) -> int:
+        """Return the seed of this number."""
+        return self._seeds(number)
+
+    def fixed(self, variant: str) -> bool:
+        """Say whether a variant's source must stay as it is: it was measured on fresh seeds, or is to be."""
+        return variant in self._entered or variant in (SEED, self.champion)
+
     def offer(self, variant: str) -> None:
         """Let a variant enter when its turn comes, if it has a score.
 

@@ -163,7 +163,10 @@ class Search:
         self._memory.restore()
         self._breeder.restore(known.measured, state.get("breeder"), known.events_of(FOUNDED))
         entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
-        self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
+        tunings = self._folding.tunings
+        tunings.restore(state.get("tunings"), docket.held())
+        self._folding.credits.restore(state.get("credits"))
+        self._race.restore(tunings.held, state.get("race"), entered, docket.asked())
         self._counts.replicates += self._race.pending
         self._planner.restore(state)
         self._wish_for_the_rest()
@@ -233,6 +236,8 @@ class Search:
             "refused_in_a_row": self._folding.refused_in_a_row,
             "breeder": self._breeder.state(),
             "race": self._race.state(),
+            "tunings": self._folding.tunings.state(),
+            "credits": self._folding.credits.state(),
         }
         self._population.stage(meta={"search": state, "leader": self._breeder.leader()})
 

@@ -96,7 +96,7 @@ class Settings(BaseModel):
         Name.EVOLVE, description="evolve, or a baseline: greedy, best-of-n, random, numbers-only"
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
-    trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
+    trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of one tuning; 0: no tuning")
     merge: Annotated[float, Field(ge=0, le=100)] = Field(
         0.4, description="prior weight of merges of two lineages beside a model's 1; 0: none"
     )
@@ -132,6 +132,9 @@ class Settings(BaseModel):
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.95, description="P(better than the champion) that a new champion needs"
+    )
+    control: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="share of bursts that may tell what a champion owes to its numbers; 0: none"
     )
 
     # memory

@@ -79,6 +79,8 @@ class Purpose(enum.StrEnum):
     TRIAL = "trial"  # one of Optuna's
     CONFIRM = "confirm"  # the best trial once more, before it counts
     REPLICATE = "replicate"  # on a seed that nothing was selected by
+    CONTROL = "control"  # a trial of a champion's parent, to see what numbers alone bring
+    CREDIT = "credit"  # that parent with other numbers, on fresh seeds
     VERIFY = "verify"  # champion against seed, on the test split
     ABLATION = "ablation"  # a part of the champion's change
 
@@ -86,6 +88,11 @@ class Purpose(enum.StrEnum):
     def searches(self) -> bool:
         """Say whether the burst is part of the search, and not of looking at what it came to."""
         return self not in (Purpose.VERIFY, Purpose.ABLATION)
+
+    @property
+    def tries(self) -> bool:
+        """Say whether the burst is a trial of Optuna's."""
+        return self in (Purpose.TRIAL, Purpose.CONTROL)
 
 
 @dataclass(frozen=True, slots=True)
