@@ -14,20 +14,23 @@ import asyncio
 import json
 import math
 import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from numpy.random import Generator
 
+from benchmarks.peers import results
 from benchmarks.peers.dialogue import Oracle, as_messages
+from benchmarks.peers.evaluator import REAL, SERVICE
 from benchmarks.peers.landscapes import NAMES, Landscape, landscape
 from benchmarks.peers.reading import Broken
-from benchmarks.peers.real import Real
+from benchmarks.peers.real import Real, served
 from benchmarks.peers.statistics import mean, median, shown
 from benchmarks.peers.trajectory import Point, Trajectory
 from evolve import admission
@@ -233,27 +236,32 @@ def _ignored(event: Event) -> None:
 
 def _search(task: tuple[str, int, Mapping[str, Any], int, int]) -> Trajectory:
     name, instance, changes, evaluations, seed = task
-    return run_ours(landscape(name, instance), Settings(**changes), evaluations, seed)
+    where = Real(instance, os.environ[SERVICE]) if name == REAL else landscape(name, instance)
+    return run_ours(where, Settings(**changes), evaluations, seed)
 
 
 def main() -> None:
     """Run searches in two processes and print what they came to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--landscape", default="1", help=f"1 to {len(NAMES)}, or one of {', '.join(NAMES)}")
+    parser.add_argument("--landscape", default="1", help=f"1 to 5, or one of {', '.join((*NAMES, REAL))}")
     parser.add_argument("--searches", type=int, default=20)
     parser.add_argument("--evaluations", type=int, default=200)
     parser.add_argument("--first", type=int, default=1000, help="instance and seed of the first search")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings that differ")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    name = NAMES[int(arguments.landscape) - 1] if arguments.landscape.isdigit() else arguments.landscape
+    places = (*NAMES, REAL)
+    name = places[int(arguments.landscape) - 1] if arguments.landscape.isdigit() else arguments.landscape
     changes = dict(map(_setting, arguments.set))
     tasks = [
         (name, number, changes, arguments.evaluations, number)
         for number in range(arguments.first, arguments.first + arguments.searches)
     ]
     started = time.monotonic()
-    with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
+    with ExitStack() as stack:
+        if name == REAL:
+            os.environ[SERVICE] = stack.enter_context(served(results.FOLDER / "truths", SLOTS))
+        pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(arguments.processes))
         found = pool.map(_search, tasks, chunksize=1)
     _print(found, time.monotonic() - started)
 
