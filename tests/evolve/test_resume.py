@@ -43,6 +43,7 @@ def ended(population: Population) -> dict[str, Any]:
         "search": population.meta("search"),
         "jobs": dict(population.notes("notes.jobs")),
         "wishes": list(population.notes("notes.wishes").values()),
+        "shelf": {key: value["proposal"] for key, value in population.notes("notes.shelf").items()},
     }
 
 
@@ -122,12 +123,15 @@ def test_the_time_used_is_on_record_also_while_one_outcome_is_long_in_coming(tmp
     assert ended - begun >= 0.1
 
 
-@pytest.mark.parametrize(("deviation", "shared"), [(1.0, 0.0), (0.2, 0.5)])
+@pytest.mark.parametrize(
+    ("deviation", "shared", "proposals"), [(1.0, 0.0, 0.0), (0.2, 0.5, 0.0), (0.5, 0.0, 2.0)]
+)
 def test_a_search_cut_after_any_append_goes_on_to_the_same_end(
-    tmp_path: Path, deviation: float, shared: float
+    tmp_path: Path, deviation: float, shared: float, proposals: float
 ) -> None:
     whole = tmp_path / "whole"
-    given: dict[str, Any] = {"proposer": PLANTED, "executor": NoisyExecutor(deviation, shared)}
+    executor = NoisyExecutor(deviation, shared)
+    given: dict[str, Any] = {"proposer": PLANTED, "executor": executor, "proposals": proposals}
     one, population = search(whole, evaluations=60, seed=1, **given)
     with closing(population):
         asyncio.run(one.run())
