@@ -98,7 +98,7 @@ class Planner:
         room = spent.left(self._policy.limits) - sum(job.cost for job in under_way)
         full = sum(job.cost > 0 for job in under_way) >= self._policy.ahead
         if self._left:
-            return self._resumed(room) if room >= 1 and not full else None
+            return self._resumed(room) if room >= 1 else None
         may_ask = self._may_ask(spent, under_way)
         job = self._asked_for(room, may_ask, under_way, full)
         if job is None and not full:
