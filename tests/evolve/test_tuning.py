@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from evolve.errors import EngineFault
 from evolve.studies_file import StudyFile
-from evolve.tuning import Attempt, Session, Studies, best, distribution
+from evolve.tuning import Attempt, Session, Studies, distribution
 from population.genome import digest, parse_tunables, values_of
 from population.variant import Direction, Failure, FailureKind, Measurement, Purpose, State
 
