@@ -15,7 +15,7 @@ from importlib import resources
 
 from operators.chat import ReplyForm
 from operators.edits import spelled, spelled_range
-from operators.proposal import Attempt, Context, Parent
+from operators.proposal import Attempt, Context, Number, Parent
 from population.genome import Tunable
 from population.variant import Direction, Value
 
@@ -69,6 +69,7 @@ def mutate(context: Context, form: ReplyForm) -> Messages:
         "inspirations": _inspirations(context),
         "attempts": attempt_list(context.attempts[-ATTEMPTS:]),
         "standing": standing(parent, context),
+        "numbers": number_list(parent.numbers),
         "parent": fenced(parent.source, "python"),
     }
     return ("system", system(context, form)), ("user", render("mutate", values))
@@ -112,7 +113,11 @@ def small_mutate(
 
     A tunable is shown with the values offered for it, or with its range when there are none.
     """
-    listed = [f"{t.name} = {spelled(t.value)}, {_may_be(t, offered.get(t.name, ()))}" for t in tunables]
+    words = {one.name: _matters(one) for one in context.parents[0].numbers}
+    listed = [
+        f"{t.name} = {spelled(t.value)}, {_may_be(t, offered.get(t.name, ()))}{words.get(t.name, '')}"
+        for t in tunables
+    ]
     values = {
         **_goal(context),
         "score": _score(context.parents[0]),
@@ -150,6 +155,14 @@ def attempt_list(attempts: Sequence[Attempt], width: int = 200) -> str:
     if not attempts:
         return "Nothing yet."
     lines = [f"- {_cut(a.hypothesis, width)} => {_cut(a.outcome, width)}" for a in attempts]
+    return fenced("\n".join(lines), "text")
+
+
+def number_list(numbers: Sequence[Number]) -> str:
+    """Return what tuning says of a variant's numbers, as a fenced list, the weightiest first."""
+    if not numbers:
+        return "Nothing yet."
+    lines = [f"- {_cut(one.name, 60)}{_matters(one)}; best so far {spelled(one.best)}" for one in numbers]
     return fenced("\n".join(lines), "text")
 
 
@@ -201,6 +214,11 @@ def _goal(context: Context) -> dict[str, str]:
         "metric": context.metric,
         "better": "lower" if context.direction is Direction.MINIMIZE else "higher",
     }
+
+
+def _matters(number: Number) -> str:
+    """Say in words whether a number matters."""
+    return {True: " (matters)", False: " (does not matter)", None: ""}[number.matters]
 
 
 def _may_be(tunable: Tunable, values: Sequence[Value]) -> str:

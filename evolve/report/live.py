@@ -24,6 +24,7 @@ STYLES = {
     "left": "dim",
     "refusal": "dim",
     "tuned": "cyan",
+    "credit": "cyan",
     "stopped": "bold",
     "torn": "red",
     "paused": "bold red",
