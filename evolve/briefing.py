@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 from evolve.ancestry import Ancestry
 from evolve.memory import Memory
-from operators.proposal import Ancestor, Attempt, Context, Parent
+from evolve.tuned import newest_weights
+from operators.proposal import Ancestor, Attempt, Context, Number, Parent
 from population import selection
 from population.fitness import Fitness, failed
 from population.gain import gained
+from population.genome import TuneError, values_of
 from population.ranking import Ranking
 from population.selection import Lines
 from population.store import Population
@@ -22,6 +24,7 @@ from population.variant import Direction, State, Variant
 _ATTEMPTS = 10
 _NEAR = 40  # variants around a parent that are looked at for those
 _INSPIRATIONS = 2
+_NUMBERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,21 @@ class Writer:
         last = measured[-1] if measured else None
         curve = next((m.curve for m in reversed(measured) if m.digest == variant.digest and m.curve), ())
         failure = last.failure if last is not None and last.state is State.FAILED else None
-        return Parent(variant, population.source(variant.digest), population.fitness(name), curve, failure)
+        source = population.source(variant.digest)
+        numbers = self._numbers(name, source)
+        return Parent(variant, source, population.fitness(name), curve, failure, numbers)
+
+    def _numbers(self, name: str, source: str) -> tuple[Number, ...]:
+        """Tell what tuning says of a variant's numbers: its own, or that of a tuned ancestor."""
+        weights = newest_weights(self._population, name)
+        if not weights:
+            return ()
+        try:
+            values = values_of(source)
+        except (SyntaxError, TuneError):
+            return ()
+        known = [one for one in weights if one in values][:_NUMBERS]
+        return tuple(Number(one, weights[one]["matters"], values[one]) for one in known)
 
     def _inspirations(self, parents: Sequence[Parent], ranking: Ranking) -> tuple[Parent, ...]:
         """Choose a few other variants that are good and unlike the parents."""

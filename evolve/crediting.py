@@ -22,7 +22,8 @@ from evolve.jobs import Measured, Tuned
 from evolve.policy import Policy
 from evolve.race import Race
 from evolve.seeds import FRESH
-from evolve.tunings import Tunings, own_trials, trial_noise, values_to_try
+from evolve.tuned import own_trials, trial_noise, values_to_try
+from evolve.tunings import Tunings
 from evolve.wishes import Next, Wish
 from population.comparison import Scores, compare
 from population.errors import Corrupt

@@ -78,6 +78,14 @@ class Cube:
                 drawn[:, at] = _on_grid(range_, low + (high - low) * rng.random(len(units)))
         return drawn
 
+    def within(self, units: Units, middle: Units, reach: float) -> NDArray[np.bool_]:
+        """Say which points lie in the box around one."""
+        far = [
+            np.inf if isinstance(range_, CategoricalDistribution) else max(reach, 1.01 * _gap(range_))
+            for range_ in self.space.values()
+        ]
+        return np.asarray(np.all(np.abs(units - middle) <= np.array(far) + 1e-9, axis=1))
+
     def line(self, name: str, around: float, reach: float, points: int) -> Units:
         """Return the values that one tunable can take within reach of a point, a few at most."""
         range_ = self.space[name]

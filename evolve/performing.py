@@ -241,7 +241,7 @@ class Performer:
             return Tuned(variant, tuple(done), job)
         exhausted = False
         while len(done) < job.trials:
-            trial = await asyncio.to_thread(study.ask, job.first)
+            trial = study.ask(job.first)
             if trial is None:
                 exhausted = True
                 break
@@ -298,11 +298,11 @@ class Performer:
         known = self._population.measurements(variant.id)
         values = next((m.values for m in known if m.digest == variant.digest), {})
         confirmed = {m.digest for m in known if m.purpose is Purpose.CONFIRM}
-        winner = await asyncio.to_thread(study.winner, values, confirmed)
+        winner = study.winner(values, confirmed)
         if winner is not None:
             kept = winner.source
             await self._room.until(lambda: self._population.keep_source(kept))
-        return Tuned(variant, tuple(done), job, winner, await asyncio.to_thread(study.weights))
+        return Tuned(variant, tuple(done), job, winner, study.weights())
 
     def _kept(self, digest: str) -> str | Failure:
         """Return a source; where an earlier session's is gone, that costs its variant, and nothing else."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evolve import tunings
+from evolve import tuned
 from evolve.breeding import Breeder
 from evolve.budget import Spent
 from evolve.docket import Docket, Planned
@@ -200,24 +200,24 @@ class Planner:
         ticket, name, control = self.ticket, wanted.variant, wanted.wish is Wish.CONTROL
         seed = int(self._breeder.generator(ticket).integers(2**32))
         trials = int(min(wanted.number if control else self._policy.trials, room))
-        noise = tunings.trial_noise(self._population)
+        noise = tuned.trial_noise(self._population)
         parents = self._tuned_ancestors(name, under_way)
         if not control:
             return Tune(ticket, name, trials, seed, parents, noise)
-        first = tunings.values_to_try(self._population, name, wanted.digest)
+        first = tuned.values_to_try(self._population, name, wanted.digest)
         return Tune(ticket, name, trials, seed, parents, noise, Purpose.CONTROL, first)
 
     def _tuned_ancestors(self, name: str, under_way: Iterable[Job]) -> tuple[str, ...]:
         """Return the ancestors that no tuning is under way for: what these have learnt stands."""
         tuning_now = {job.variant for job in under_way if isinstance(job, Tune)}
         waiting = {one.variant for one in self._docket.wished(Wish.TUNE, Wish.CONTROL)}
-        found = tunings.tuned_ancestors(self._population, name)
+        found = tuned.tuned_ancestors(self._population, name)
         return tuple(one for one in found if one not in tuning_now | waiting)
 
     def _adoption(self, wanted: Next) -> Birth | None:
         """Plan a birth whose proposal is there already: the parent with other numbers."""
         parent = self._population.variants[wanted.variant]
-        proposal = tunings.with_numbers(self._population, parent, wanted.digest)
+        proposal = tuned.with_numbers(self._population, parent, wanted.digest)
         if proposal is None:
             return None
         self._docket.propose(self.ticket, proposal)

@@ -145,7 +145,8 @@ def draw(known: Scores, rng: Generator) -> Units:
     def promise(units: Units) -> NDArray[np.float64]:
         points = known.cube.embedded(units)
         gains = _improvement(*laid.estimated(points), least) * _sound(known, points)
-        return np.where(_among(units, tried), -1.0, gains)
+        out = _among(units, tried) | ~known.cube.within(units, middle, REACH)
+        return np.where(out, -1.0, gains)
 
     found = _changed(np.tile(middle, (_DRAWS, 1)), known.cube, REACH, rng)
     promises = promise(found)

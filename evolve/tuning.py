@@ -38,7 +38,7 @@ from population.genome import Tunable, digest, parse_tunables, rounded, with_val
 from population.variant import Direction, Measurement, State, Value
 
 _STEPS = 10  # points at which learning curves are compared
-_HOPE = 0.5  # standard errors of expected gain with which a trial is worth being confirmed
+_HOPE = 0.25  # standard errors of expected gain with which a trial is worth being confirmed
 _SOURCE, _LOST = "source", "lost"  # user attributes of trials that were not drawn for the variant
 _STATES = {
     State.SCORED: TrialState.COMPLETE,

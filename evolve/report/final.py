@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.report import figures
+from evolve.report.credits import credit_data, credit_text, credits_of
 from evolve.report.standing import Standing, bursts, gain_over, metric, outcome, standing, standing_data
 from evolve.report.status import gained, sure
 from evolve.report.terminal import Commands, invocation, plain_dict
@@ -72,6 +73,7 @@ def _variant_data(population: Population, name: str) -> dict[str, Any]:
         "score": came_to.fitness.mean if came_to.fitness else None,
         "n": came_to.fitness.n if came_to.fitness else 0,
         "failure": came_to.failure.kind.value if came_to.failure else None,
+        "credit": credit_data(credits_of(population).get(name)),
     }
 
 
@@ -125,6 +127,7 @@ def _line(population: Population, now: Standing, decimals: int) -> Iterable[Rend
     for _ in range(3):
         table.add_column(no_wrap=True)
     table.columns[4].no_wrap = False
+    credited = credits_of(population)
     for parent, name in itertools.pairwise(line):
         variant = population.variants[name]
         table.add_row(
@@ -134,6 +137,9 @@ def _line(population: Population, now: Standing, decimals: int) -> Iterable[Rend
             Text(one_line(variant.operator), style="dim"),
             Text(one_line(variant.hypothesis), overflow="ellipsis", no_wrap=True),
         )
+        if name in credited:
+            owed = credit_text(credited[name], decimals)
+            table.add_row("", "", "", Text("owed to", style="dim"), owed)
     yield Text("\nhow it got there, step by step from the seed", style="bold")
     yield table
 

@@ -25,6 +25,7 @@ STYLES = {
     "refusal": "dim",
     "tuned": "cyan",
     "lessons": "cyan",
+    "credit": "cyan",
     "stopped": "bold",
     "torn": "red",
     "paused": "bold red",
