@@ -84,15 +84,13 @@ def fingerprint(source: str) -> str:
     Raises:
         SyntaxError: the source is no Python.
     """
-    if len(source) > _LONG:
-        parse(source)
-        pieces, spelled, renames = [source], _spelled.__wrapped__, _renames.__wrapped__(source)
-    else:
-        pieces, spelled = _pieces(source), _spelled
-        renames = all(map(_renames, pieces))
+    parts = pieces(source)
+    kept = len(source) <= _LONG
+    spelled, renaming = (_spelled, _renames) if kept else (_spelled.__wrapped__, _renames.__wrapped__)
+    renames = all(map(renaming, parts))
     statements: list[bytes] = []
     documented, scopes = False, 0
-    for piece in pieces:
+    for piece in parts:
         spelling = spelled(piece, scopes, renames)
         documented |= not statements and spelling.documented
         statements += spelling.statements
@@ -103,25 +101,27 @@ def fingerprint(source: str) -> str:
     return hashlib.sha256(whole).hexdigest()[:32]
 
 
-def _pieces(source: str) -> list[str]:
+def pieces(source: str) -> list[str]:
     """Cut a source between statements of the module; a child has most of its pieces from its parents.
+
+    A long source stays in one piece.
 
     Raises:
         SyntaxError: the source is no Python.
     """
-    pieces: list[str] = []
+    found: list[str] = []
     piece, tries = "", 0
-    for line in _START.split(source):
+    for line in _START.split(source) if len(source) <= _LONG else [source]:
         piece, tries = piece + line, tries + 1
         if _is_whole(piece):
-            pieces.append(piece)
+            found.append(piece)
             piece, tries = "", 0
         elif tries == _LINES:
             break
-    if not piece:
-        return pieces
-    parse(source)
-    return [source]
+    if piece:
+        parse(source)
+        return [source]
+    return found
 
 
 @functools.lru_cache(maxsize=_PIECES)
