@@ -44,7 +44,7 @@ _CLOSER = (0.06, 0.03, 0.015)  # half the widths of the boxes around these, one 
 _BESIDE = 40  # draws in each
 _TRIES = 20  # random draws for one that was not tried before
 _FOREIGN = 0.3  # what a parent's trials may be off, as a share of the scores' standard deviation
-_WARY = 0.15  # how far from a failure others are expected
+_WARY = 0.25  # how far from a failure others are expected
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from scipy.special import ndtr
 
 HALF = 8.0
@@ -24,6 +25,7 @@ FOREIGN = 0.5
 _FADE = 0.97  # what a birth still counts for one birth later
 _PRIOR = 1.0  # whole tunings that the run's average counts for in a family
 _LEAST = 0.05  # variance of children's true differences, as a share of the noise's, at least
+_NODES, _SHARES = np.polynomial.laguerre.laggauss(8)  # an exponential's mean, by Gauss and Laguerre
 _CLIP = 4.0  # noise deviations past which a difference says only that the child is broken
 
 
@@ -131,7 +133,7 @@ class Candidate:
 
 def improvement(gain: float, error: float) -> float:
     """Return the expected improvement of what is better by ``gain``, give or take ``error``."""
-    if not error > 0.0:
+    if not error > 1e-9 * abs(gain):
         return max(0.0, gain)
     z = gain / error
     return float(error * (z * ndtr(z) + math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)))
@@ -146,6 +148,8 @@ def untuned(trials: Iterable[float]) -> float:
 def expected_gain(candidate: Candidate, run: Tally) -> float:
     """Return what a burst brings that is spent on tuning a variant.
 
+    What one tuning brings is taken as exponential: mostly little, never less than nothing.
+
     Args:
         candidate: the variant.
         run: what all tunings of the run brought.
@@ -153,7 +157,8 @@ def expected_gain(candidate: Candidate, run: Tally) -> float:
     family = candidate.family
     mean = (family.gain + _PRIOR * run.mean) / (family.weight + _PRIOR)
     brought = candidate.untuned * max(0.0, mean)
-    tuned = improvement(candidate.gain + brought, math.hypot(candidate.error, brought))
+    gains = candidate.gain + brought * _NODES
+    tuned = sum(w * improvement(float(gain), candidate.error) for w, gain in zip(_SHARES, gains, strict=True))
     now = improvement(candidate.gain, candidate.error)
     return max(0.0, tuned - now) / max(1, candidate.bursts)
 
