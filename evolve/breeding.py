@@ -79,9 +79,9 @@ class Breeder:
             state: what ``state`` returned at the end of that session; None for a search that begins.
             migrations: the events of that kind, in order; others are passed over.
         """
-        variants = [self._population.variants[name] for name in noted]
-        for variant in variants:
-            self._writer.note(variant)
+        for name in noted:
+            self._writer.note(self._population.variants[name])
+        variants = (self._population.variants[name] for name in self._population.measured_whole)
         whole = (one for one in variants if self._population.has_source(one.digest))
         known = ((one, self._population.fitness(one.id)) for one in whole)
         scored = ((one, self._key(fitness)) for one, fitness in known if fitness is not None)
@@ -160,9 +160,9 @@ class Breeder:
         operator = self._operators.get(arm)
         return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
 
-    def generator(self, ticket: int) -> Generator:
-        """Return the generator that plans one job: the same for the same seed and ticket."""
-        return np.random.default_rng([self._choosing.seed, ticket])
+    def generator(self, ticket: int, *stream: int) -> Generator:
+        """Return the generator that plans one job, or another of its own: the same for the same arguments."""
+        return np.random.default_rng([self._choosing.seed, ticket, *stream])
 
     def _operator_generator(self, ticket: int) -> Generator:
         """Return the generator of a birth's operator, whatever was drawn in planning the birth."""

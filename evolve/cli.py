@@ -126,6 +126,9 @@ def run(
     seed_replicates: Annotated[int | None, _option("seed_replicates")] = None,
     replicates: Annotated[float | None, _option("replicates")] = None,
     confidence: Annotated[float | None, _option("confidence")] = None,
+    rung: Annotated[float | None, _option("rung")] = None,
+    reduction: Annotated[int | None, _option("reduction")] = None,
+    early_stop: Annotated[float | None, _option("early_stop")] = None,
     as_json: Json = False,
 ) -> None:
     """Search for a better train.py."""

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from evolve.jobs import Birth, Job, Measure, Tune
+from evolve.stopping import Bar
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from operators.proposal import Context, Proposal, Refusal
@@ -40,6 +41,8 @@ class Planned:
     arm: Arm
     island: int
     context: Context
+    bar: Bar = ()
+    spare: bool = False
 
 
 class Docket:
@@ -186,6 +189,12 @@ class Docket:
         jobs = (job for job in self._others() if isinstance(job, Measure))
         return wished | {(job.variant, job.number) for job in jobs if job.purpose is Purpose.REPLICATE}
 
+    def rungs(self) -> set[int]:
+        """Return the seeds' numbers of the seed variant's short bursts that are wished for or under way."""
+        wished = {one.number for one in self.wished(Wish.RUNG)}
+        jobs = (job for job in self._others() if isinstance(job, Measure))
+        return wished | {job.number for job in jobs if job.purpose is Purpose.RUNG}
+
     def awaited(self) -> set[str]:
         """Return the variants whose first burst is wished for or under way."""
         wished = {one.variant for one in self.wished(Wish.MEASURE)}
@@ -228,7 +237,8 @@ def job_of(value: Any) -> Planned | Measure | Tune:
     match value["kind"]:
         case "birth":
             context = msgspec.convert(json.loads(value["context"]), Context)
-            return Planned(value["ticket"], Arm(**value["arm"]), value["island"], context)
+            arm, bar = Arm(**value["arm"]), tuple(value.get("bar", ()))
+            return Planned(value["ticket"], arm, value["island"], context, bar, value.get("spare", False))
         case "measure":
             return msgspec.convert(value["job"], Measure)
         case _:
@@ -262,6 +272,8 @@ def _written(job: Job) -> dict[str, Any]:
         "arm": asdict(job.arm),
         "island": job.island,
         "context": _text(context),
+        "bar": job.bar,
+        "spare": job.spare,
     }
 
 

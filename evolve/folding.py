@@ -13,7 +13,10 @@ from evolve.errors import EngineFault, InputError
 from evolve.jobs import Measure, Measured, Outcome, Refused, Tuned
 from evolve.policy import Policy
 from evolve.race import CROWNED, ENTERED, LEFT, SEED, News, Race
+from evolve.rungs import RUNG, SPARED, STOPPED, Promotion, Rungs
+from evolve.stopping import stopped_at
 from evolve.wishes import Next, Wish
+from operators.portfolio import Arm
 from population import genome
 from population.comparison import Difference
 from population.fitness import failed, probability_better
@@ -39,6 +42,7 @@ class Folding:
         notify: sees every event that is recorded.
         clock: unix time.
         race: decides who becomes champion.
+        rungs: decide who goes on from a short burst to a full one.
     """
 
     def __init__(
@@ -50,11 +54,13 @@ class Folding:
         notify: Callable[[Event], None],
         clock: Callable[[], float],
         race: Race,
+        rungs: Rungs,
     ) -> None:
         self._policy = policy
         self._population = population
         self._breeder = breeder
         self._race = race
+        self._rungs = rungs
         self._counts = counts
         self._notify = notify
         self._clock = clock
@@ -77,7 +83,7 @@ class Folding:
         follow: list[Next] = []
         if isinstance(outcome, Measured):
             self.refused_in_a_row = 0
-            if isinstance(outcome.job, Measure):
+            if isinstance(outcome.job, Measure) and outcome.measurement.purpose is not Purpose.RUNG:
                 self._race.ended(outcome.variant.id, outcome.job.number)
             confirms = outcome.measurement.purpose is Purpose.CONFIRM
             follow = self._confirmed(outcome) if confirms else self._measured(outcome)
@@ -103,14 +109,40 @@ class Folding:
         self._population.stage(measurement)
         self._breeder.note(variant)
         improved = self._improved(variant)
-        if birth is not None:
-            self._breeder.learn(birth.arm, improved)
+        promotions = self._rungs.note(measurement, outcome.job.spare)
+        self._learn(outcome, improved, promotions)
         self._record(self._told(outcome, improved))
+        self._tell_of_rungs(outcome, promotions)
         for event in self._breeder.migrate(self._clock()) if birth is not None else ():
             self._record(event)
         if failed(self._population.scores(variant.id)):
             return self._after_failure(variant, measurement)
-        return self._after_first(variant) if measurement.purpose is Purpose.FIRST else []
+        if measurement.purpose is Purpose.FIRST:
+            return self._after_first(variant)
+        return [Next(Wish.MEASURE, one.variant) for one in promotions]
+
+    def _learn(self, outcome: Measured, improved: bool, promotions: Sequence[Promotion]) -> None:
+        """Tell the bandit what came of a child; a stopped one is a loss, unless it improves later on."""
+        variant, birth = outcome.variant, outcome.birth
+        if birth is not None:
+            if all(one.variant != variant.id for one in promotions):
+                self._breeder.learn(birth.arm, improved)
+        elif outcome.measurement.purpose is Purpose.FIRST:
+            late = self._rungs.ended(variant)
+            if late is False or (late and improved):
+                self._breeder.learn(Arm(variant.operator, variant.model), improved)
+
+    def _tell_of_rungs(self, outcome: Measured, promotions: Sequence[Promotion]) -> None:
+        """Record who goes on to a full burst, and who ran on where it would have been stopped."""
+        for one in promotions:
+            who = _who(self._population.variants[one.variant])
+            self.event(one.kind, one.text, {**who, "late": one.late, "by": "rung"})
+        job, measured = outcome.job, outcome.measurement
+        if measured.purpose is Purpose.FIRST and job.spare:
+            at = stopped_at(job.bar, measured.curve, self._policy.direction)
+            if at is not None and measured.score is not None:
+                text = f"{outcome.variant.id} was not stopped at {at:.0%}, to tell how often that is wrong"
+                self.event(SPARED, text, {**_who(outcome.variant), "at": at, "by": "curve"})
 
     def _refused(self, outcome: Refused) -> None:
         """Record a refusal."""
@@ -215,7 +247,7 @@ class Folding:
     def _after_first(self, variant: Variant) -> list[Next]:
         """Crown the seed and give it its replicates; give a child of the best quarter its trials."""
         if variant.id == SEED:
-            return self.found()
+            return [*self.found(), *self._rungs.found(())]
         tunable = genome.parse_tunables(self._population.source(variant.digest))
         if self._policy.trials and tunable and self._breeder.in_best_quarter(variant.id):
             return [Next(Wish.TUNE, variant.id)]
@@ -275,8 +307,16 @@ class Folding:
     def _told(self, outcome: Measured, improved: bool) -> Event:
         """Tell in one sentence what a burst came to."""
         variant, measurement = outcome.variant, outcome.measurement
+        kind = "measured" if measurement.purpose in (Purpose.FIRST, Purpose.RUNG) else "replicated"
         if measurement.failure is not None:
             text = f"{measurement.failure.kind}: {measurement.failure.message}"
+        elif measurement.score is None:
+            kind, text = (
+                STOPPED,
+                f"stopped at {measurement.share:.0%}: its learning curve is worse than the champion's",
+            )
+        elif measurement.purpose is Purpose.RUNG:
+            kind, text = RUNG, f"{measurement.score:.4f} at {measurement.share:.0%} of a burst"
         else:
             text = str(self._population.fitness(variant.id))
         data = {
@@ -285,7 +325,6 @@ class Folding:
             "improved": improved,
             "gain": self._gain(variant),
         }
-        kind = "measured" if measurement.purpose is Purpose.FIRST else "replicated"
         return Event(kind, f"{variant.id} {text}", self._now(), data)
 
     def event(self, kind: str, text: str, data: Mapping[str, object]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
+from evolve.stopping import Bar
 from operators.portfolio import Arm
 from operators.proposal import Context, Operator, Refusal
 from population.variant import Measurement, Purpose, Variant
@@ -22,6 +23,8 @@ class Birth:
         context: what the operator gets to know.
         island: where the child is born.
         rng: the operator's own.
+        bar: what the learning curve of its full burst must not be worse than (see ``stopping``).
+        spare: let the child run on where it would be stopped.
     """
 
     ticket: int
@@ -30,6 +33,8 @@ class Birth:
     context: Context
     island: int
     rng: Generator
+    bar: Bar = ()
+    spare: bool = False
     cost = 1
 
     @property
@@ -48,6 +53,7 @@ class Measure:
         purpose: what for.
         number: of the seed (see ``seeds``).
         digest: content hash of the source to measure; empty for the variant's own.
+        bar, spare: as of a birth, for a first burst.
     """
 
     ticket: int
@@ -55,6 +61,8 @@ class Measure:
     purpose: Purpose
     number: int = 0
     digest: str = ""
+    bar: Bar = ()
+    spare: bool = False
     cost = 1
 
 

@@ -15,6 +15,8 @@ from evolve.measuring import Begun, Brake, Halted, Meter, Turnstile
 from evolve.policy import Policy
 from evolve.race import SEED
 from evolve.room import Room
+from evolve.seeds import RUNG, SCREEN
+from evolve.stopping import Watcher
 from evolve.tuning import Studies
 from operators.proposal import Proposal, Refusal, RefusalKind
 from population import genome
@@ -98,7 +100,7 @@ class Performer:
                 return Refused(birth, admitted)
             name = admitted.id
         variant = self._population.variants[name]
-        return Measured(variant, await self._first(birth.ticket, variant), birth)
+        return Measured(variant, await self._first(birth, variant), birth)
 
     async def _propose(self, birth: Birth) -> Proposal | Refusal:
         """Have the operator make a child, unless it has; wait a little when its model does not answer."""
@@ -151,8 +153,14 @@ class Performer:
         await self._flushed()
         return variant
 
-    async def _first(self, ticket: int, variant: Variant) -> Measurement:
-        """Measure a new variant: look at it, one step to see that it runs, then its burst."""
+    async def _first(self, job: Birth | Measure, variant: Variant) -> Measurement:
+        """Measure a new variant: look at it, one step to see that it runs, then a burst.
+
+        A child's is a short one, if there are any. One that went on from there is known to run.
+        """
+        ticket, watcher = job.ticket, Watcher(job.bar, self._policy.direction, job.spare)
+        short = self._policy.rung if isinstance(job, Birth) else 0.0
+        purpose, number = (Purpose.RUNG, RUNG) if short else (Purpose.FIRST, SCREEN)
         source = self._kept(variant.digest)
         if isinstance(source, Failure):
             return _unrun(variant, source)
@@ -161,12 +169,21 @@ class Performer:
             return _unrun(variant, failure)
         begun = self._begun(ticket, variant.digest)
         alone = self._alone(variant.digest)
-        broken = await self._meter.smoke(variant, source, begun, alone)
-        self._docket.ran(ticket)
-        if broken is not None:
-            return broken
+        if not self._runs(variant):
+            broken = await self._meter.smoke(variant, source, begun, alone, purpose, short or 1.0)
+            self._docket.ran(ticket)
+            if broken is not None:
+                return broken
         measured = await self._meter.measure(
-            variant, variant.digest, source, Purpose.FIRST, begun=begun, alone=alone
+            variant,
+            variant.digest,
+            source,
+            purpose,
+            number,
+            begun,
+            alone,
+            watch=watcher.watch,
+            fraction=short or 1.0,
         )
         if self._policy.ordered:  # its turn may come much later, and a crash until then is not its doing
             self._docket.ran(ticket)
@@ -177,14 +194,17 @@ class Performer:
         """Measure a known variant under the seed that the wish names."""
         variant = self._population.variants[job.variant]
         if job.purpose is Purpose.FIRST:
-            return Measured(variant, await self._first(job.ticket, variant), job)
+            return Measured(variant, await self._first(job, variant), job)
         digest = job.digest or variant.digest
         source = self._kept(digest)
         if isinstance(source, Failure):
             unrun = _unrun(variant, source, self._meter.seeds(job.number), job.purpose)
             return Measured(variant, replace(unrun, digest=digest), job)
         begun = self._begun(job.ticket, digest)
-        result = await self._meter.measure(variant, digest, source, job.purpose, job.number, begun)
+        fraction = 1.0 if job.purpose.whole else self._policy.rung
+        result = await self._meter.measure(
+            variant, digest, source, job.purpose, job.number, begun, fraction=fraction
+        )
         return Measured(variant, result, job)
 
     async def _tune(self, job: Tune) -> Outcome:
@@ -193,7 +213,8 @@ class Performer:
         source = self._kept(variant.digest)
         if isinstance(source, Failure):
             return Tuned(variant, self._docket.trials(job.ticket), job)
-        measured = next(m for m in self._population.measurements(variant.id) if m.digest == variant.digest)
+        known = (m for m in self._population.measurements(variant.id) if m.purpose.whole)
+        measured = next(m for m in known if m.digest == variant.digest)
         done = list(self._docket.trials(job.ticket))
         study = await self._room.until(
             lambda: self._studies.begin(variant.id, source, measured, job.parents, job.seed, done)
@@ -229,6 +250,10 @@ class Performer:
             await self._room.until(functools.partial(study.tell, trial, result))
         whole = len(done) >= job.trials or (done and not self._policy.ordered)
         return Tuned(variant, tuple(done), job) if whole else Dropped(job)
+
+    def _runs(self, variant: Variant) -> bool:
+        """Say whether a variant came through a burst already."""
+        return any(m.score is not None for m in self._population.scores(variant.id))
 
     def _kept(self, digest: str) -> str | Failure:
         """Return a source; where an earlier session's is gone, that costs its variant, and nothing else."""

@@ -13,9 +13,15 @@ from evolve.jobs import Birth, Job, Measure, Tune
 from evolve.policy import Policy
 from evolve.race import SEED, Race
 from evolve.seeds import CONFIRM
+from evolve.stopping import Bars
 from evolve.wishes import Next, Wish
 from population.store import Population
 from population.variant import Purpose
+
+SPARED = 0.05
+"""Share of the children that run on where they would be stopped, to tell how often stopping is wrong."""
+
+_SPARING = 3  # stream of a job's generators that draws them
 
 
 class Planner:
@@ -27,16 +33,24 @@ class Planner:
         breeder: plans births.
         race: knows which replicates are still of use.
         docket: holds what is wished for and under way.
+        bars: what learning curves must not be worse than.
     """
 
     def __init__(
-        self, policy: Policy, population: Population, breeder: Breeder, race: Race, docket: Docket
+        self,
+        policy: Policy,
+        population: Population,
+        breeder: Breeder,
+        race: Race,
+        docket: Docket,
+        bars: Bars,
     ) -> None:
         self._policy = policy
         self._population = population
         self._breeder = breeder
         self._race = race
         self._docket = docket
+        self._bars = bars
         self._left: deque[Job] = deque()
         self.ticket = 0
         """Number of the next job."""
@@ -51,6 +65,7 @@ class Planner:
         if not isinstance(planned, Planned):
             return planned
         birth = self._breeder.again(planned.ticket, planned.arm, planned.context, planned.island)
+        birth = replace(birth, bar=planned.bar, spare=planned.spare)
         if birth.operator is None and not self._has_reply(birth):
             self._docket.end(birth.ticket)
             return None
@@ -58,19 +73,33 @@ class Planner:
 
     def next(self, spent: Spent, under_way: Sequence[Job]) -> Job | None:
         """Choose what to do next, None when there is nothing that may be begun now."""
-        room = spent.left(self._policy.limits) - sum(job.cost for job in under_way)
+        room = round(spent.left(self._policy.limits) - sum(map(self._cost, under_way)), 3)
         if self._left:
             return self._resumed(room) if room >= 1 else None
         job = self._new_job(room, self._may_ask(spent, under_way), under_way)
         if job is not None:
+            job = self._watched(job)
             self.ticket += 1
             self._docket.begin(job)
         return job
+
+    def _cost(self, job: Job) -> float:
+        """Return the bursts that a job may take; a birth ends with a short one, if there are any."""
+        short = isinstance(job, Birth) or (isinstance(job, Measure) and job.purpose is Purpose.RUNG)
+        return self._policy.rung if short and self._policy.rung else job.cost
 
     def _resumed(self, room: float) -> Job:
         """Take the next job that an earlier session left under way."""
         job = self._left.popleft()
         return replace(job, trials=int(min(job.trials, room))) if isinstance(job, Tune) else job
+
+    def _watched(self, job: Job) -> Job:
+        """Put into a job how its first burst is watched: as things stand when it is planned."""
+        if isinstance(job, Tune) or (isinstance(job, Measure) and job.purpose is not Purpose.FIRST):
+            return job
+        spare = bool(self._breeder.generator(self.ticket, _SPARING).random() < SPARED)
+        short = isinstance(job, Birth) and self._policy.rung
+        return replace(job, bar=() if short else self._bars.now(), spare=spare)
 
     def _new_job(self, room: float, may_ask: bool, under_way: Sequence[Job]) -> Job | None:
         """Choose a job that is not on the docket yet."""
@@ -94,6 +123,8 @@ class Planner:
                 return Measure(ticket, name, Purpose.REPLICATE, wanted.number)
             case Wish.CONFIRM:
                 return Measure(ticket, name, Purpose.CONFIRM, CONFIRM, wanted.digest)
+            case Wish.RUNG:
+                return Measure(ticket, name, Purpose.RUNG, wanted.number)
             case Wish.TUNE:
                 seed = int(self._breeder.generator(ticket).integers(2**32))
                 trials = int(min(self._policy.trials, room))

@@ -23,6 +23,9 @@ class Policy:
         seed_replicates: bursts of the seed variant that measure the noise.
         replicates: share of bursts that may re-measure contenders.
         confidence: P(better than the champion) that a new champion needs.
+        rung: share of a full burst that a new child gets first; 0 for none.
+        reduction: one in so many children goes on from there to its full burst.
+        early_stop: standard deviations by which a learning curve may be worse than the champion's; 0 for any.
     """
 
     direction: Direction
@@ -35,3 +38,6 @@ class Policy:
     seed_replicates: int
     replicates: float
     confidence: float
+    rung: float = 0.0
+    reduction: int = 3
+    early_stop: float = 0.0

@@ -34,6 +34,8 @@ from evolve.policy import Policy
 from evolve.progress import Snapshot
 from evolve.race import ENTERED, SEED, Race
 from evolve.room import Room
+from evolve.rungs import PROMOTED, Rungs
+from evolve.stopping import Bars
 from evolve.tuning import Studies
 from evolve.wishes import Next, Wish
 from population.errors import PopulationError
@@ -88,11 +90,13 @@ class Search:
         self._counts: Counts = counted(population, SEED, policy.seed_replicates)
         self._race = Race(policy, population, self._counts, meter.seeds)
         self._told: list[Event] = []
+        self._rungs = Rungs(policy, population, meter.seeds, SEED)
         self._folding = Folding(
-            policy, population, breeder, self._counts, self._told.append, clock, self._race
+            policy, population, breeder, self._counts, self._told.append, clock, self._race, self._rungs
         )
         self._docket = Docket(population)
-        self._planner = Planner(policy, population, breeder, self._race, self._docket)
+        bars = Bars(policy, population, SEED)
+        self._planner = Planner(policy, population, breeder, self._race, self._docket, bars)
         self._performer = Performer(
             policy,
             population,
@@ -124,7 +128,7 @@ class Search:
                 await self._durable()
                 self._begin(jobs)
                 if not self._tasks:
-                    return self._brake.reason or "there is nothing left to do"
+                    return self._brake.reason or self._idle()
                 outcomes, fault = await self._ended()
                 for outcome in outcomes:
                     self._fold(outcome)
@@ -139,6 +143,12 @@ class Search:
                 self._population.flush()
                 self._tell()
 
+    def _idle(self) -> str:
+        """Say why nothing is left to do: what is left of the evaluations may be less than a burst."""
+        if self._spent().left(self._policy.limits) < 1.0:
+            return budget.used_up(self._policy.limits)
+        return "there is nothing left to do"
+
     def _restore(self) -> None:
         """Take up everything where the last session left it."""
         known, docket = self._population, self._docket
@@ -149,20 +159,22 @@ class Search:
         self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
         self._counts.replicates += self._race.pending
         self._planner.restore(int(state.get("ticket", 0)))
+        self._rungs.restore()
         self._wish_for_the_rest()
 
     def _wish_for_the_rest(self) -> None:
-        """Wish for what nobody has: first bursts, and the seed's replicates.
+        """Wish for what nobody has: first bursts, and the seed's replicates, short ones among them.
 
         What the race wants stands on the docket, or follows from the next outcome, as it would have.
         """
         known, awaited = self._population, self._docket.awaited()
         for name in known.variants:
             unmeasured = known.fitness(name) is None and (name == SEED or not known.scores(name))
-            if unmeasured and name not in awaited:
+            if (unmeasured or name in known.notes(PROMOTED)) and name not in awaited:
                 self._docket.wish(Next(Wish.MEASURE, name))
-        for wanted in self._folding.found() if known.fitness(SEED) is not None else []:
-            self._docket.wish(wanted)
+        if known.fitness(SEED) is not None:
+            for wanted in [*self._folding.found(), *self._rungs.found(self._docket.rungs())]:
+                self._docket.wish(wanted)
 
     def _set_alarm(self) -> asyncio.Handle:
         """Have the brake pulled when the hours are used, also while no outcome comes in."""

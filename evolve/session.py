@@ -235,6 +235,9 @@ def _policy(prepared: Prepared) -> Policy:
         seed_replicates=settings.seed_replicates,
         replicates=settings.replicates,
         confidence=settings.confidence,
+        rung=settings.rung,
+        reduction=settings.reduction,
+        early_stop=settings.early_stop,
     )
 
 

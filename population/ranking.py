@@ -56,6 +56,10 @@ class Ranking:
         """Return how many are strictly better than a variant (KeyError if it has no place)."""
         return bisect_left(self._order, (self.key(variant),))
 
+    def at(self, place: int) -> str:
+        """Return the variant at a place, 0 for the best (IndexError if there is none)."""
+        return self._order[place][2]
+
     def best(self, count: int) -> list[str]:
         """Return the ``count`` best, best first; all, if there are fewer."""
         return [variant for _, _, variant in self._order[: max(0, count)]]
