@@ -20,7 +20,7 @@ from evolve import admission
 from evolve.breeding import Breeder, Choosing
 from evolve.briefing import Briefing, Writer
 from evolve.budget import Limits
-from evolve.bursts.executor import Job, Result, Watch
+from evolve.bursts.executor import Executor, Job, Result, Watch
 from evolve.docket import recover
 from evolve.measuring import Brake, Meter
 from evolve.policy import Policy
@@ -202,12 +202,18 @@ def gain_of(source: str) -> float:
 
 
 def search(
-    folder: Path, proposer: Operator, executor: NoisyExecutor, evaluations: int, seed: int, **changes: object
+    folder: Path,
+    proposer: Operator,
+    executor: Executor,
+    evaluations: int,
+    seed: int,
+    source: str = SOURCE,
+    **changes: object,
 ) -> tuple[Search, Population]:
     """Found a run in ``folder``, which must not exist, and wire a search over it; the caller closes both."""
     population = Population.create(folder)
-    digest = population.keep_source(SOURCE)
-    founder = Variant(SEED, digest, digest, admission.mark(SOURCE), (), "seed", "the seed", 0, 0)
+    digest = population.keep_source(source)
+    founder = Variant(SEED, digest, digest, admission.mark(source), (), "seed", "the seed", 0, 0)
     population.commit(founder, meta={"metric": "score", "direction": "minimize"})
     return wired(population, folder, proposer, executor, evaluations, seed, **changes), population
 
@@ -216,7 +222,7 @@ def wired(
     population: Population,
     folder: Path,
     proposer: Operator,
-    executor: NoisyExecutor,
+    executor: Executor,
     evaluations: int,
     seed: int,
     crashed: bool = False,

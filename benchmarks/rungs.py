@@ -30,10 +30,10 @@ from operators.proposal import Context, Parent, Refusal
 from operators.syntactic import Syntactic
 from population.variant import Direction, Variant
 
-SHARES = {0.1: 1, 0.25: 2, 0.5: 1, 1.0: 2}
+SHARES = {0.25: 1, 0.5: 1, 1.0: 2}
 """Bursts of each child at each share of a full burst, each under another seed."""
 
-FOUNDER = {0.1: 6, 0.25: 6, 0.5: 6, 1.0: 6}
+FOUNDER = {0.25: 5, 0.5: 5, 1.0: 5}
 _TRAIN = Path(__file__).parents[1] / "train.py"
 
 EDITS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -202,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("measure", "show"))
     parser.add_argument("file", type=Path)
-    parser.add_argument("--tokens", type=int, default=300_000, help="tokens of a full burst")
+    parser.add_argument("--tokens", type=int, default=120_000, help="tokens of a full burst")
     parser.add_argument("--children", type=int, default=24, help="children without a model")
     arguments = parser.parse_args()
     if arguments.what == "measure":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evolve.rungs import PROMOTED
+from evolve.stopping import percent
 from operators.proposal import Attempt, Context, Parent
 from population import selection
 from population.fitness import Fitness
@@ -129,10 +130,10 @@ def unscored(last: Measurement | None, promoted: bool) -> str:
     if last.failure is not None:
         return f"failed: {last.failure.kind}: {last.failure.message}"
     if last.score is None:
-        return f"stopped at {last.share:.0%} of its burst: its learning curve was worse than the best one's"
+        return f"stopped at {percent(last.share)} of its burst: its loss was well above the best one's"
     if promoted:
-        return f"{last.score:.4f} at {last.share:.0%} of a burst, its full burst is to come"
-    return f"stopped at {last.share:.0%} of a burst: {last.score:.4f}, not among the best there"
+        return f"{last.score:.4f} at {percent(last.share)} of a burst, its full burst is to come"
+    return f"stopped at {percent(last.share)} of a burst: {last.score:.4f}, not among the best there"
 
 
 def compared(own: Fitness, parents: Sequence[Fitness], direction: Direction) -> str:

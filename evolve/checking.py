@@ -9,6 +9,7 @@ from evolve import settings
 from evolve.docket import JOBS, PROGRESS, RUNNING, WISHES, Planned, job_of, proposal_of, trials_of, wish_of
 from evolve.errors import InputError
 from evolve.jobs import Measure
+from evolve.rungs import PROMOTED
 from evolve.runs import looked_at
 from operators.proposal import Proposal
 from population import fsck
@@ -95,11 +96,17 @@ def _search(note: Note) -> Mention:
     return Mention((str(race["duel"]["contender"]),), otherwise=Note(META, _SEARCH, without))
 
 
+def _promoted(note: Note) -> Mention:
+    bool(note.value["late"])
+    return Mention((note.key,))
+
+
 _LOOKS: Mapping[str, Callable[[Note], Mention]] = {
     JOBS: _job,
     PROGRESS: _progress,
     RUNNING: _running,
     WISHES: _wish,
+    PROMOTED: _promoted,
 }
 
 

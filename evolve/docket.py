@@ -189,12 +189,6 @@ class Docket:
         jobs = (job for job in self._others() if isinstance(job, Measure))
         return wished | {(job.variant, job.number) for job in jobs if job.purpose is Purpose.REPLICATE}
 
-    def rungs(self) -> set[int]:
-        """Return the seeds' numbers of the seed variant's short bursts that are wished for or under way."""
-        wished = {one.number for one in self.wished(Wish.RUNG)}
-        jobs = (job for job in self._others() if isinstance(job, Measure))
-        return wished | {job.number for job in jobs if job.purpose is Purpose.RUNG}
-
     def awaited(self) -> set[str]:
         """Return the variants whose first burst is wished for or under way."""
         wished = {one.variant for one in self.wished(Wish.MEASURE)}

@@ -14,7 +14,7 @@ from evolve.jobs import Measure, Measured, Outcome, Refused, Tuned
 from evolve.policy import Policy
 from evolve.race import CROWNED, ENTERED, LEFT, SEED, News, Race
 from evolve.rungs import RUNG, SPARED, STOPPED, Promotion, Rungs
-from evolve.stopping import stopped_at
+from evolve.stopping import percent, stopped_at
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from population import genome
@@ -83,7 +83,7 @@ class Folding:
         follow: list[Next] = []
         if isinstance(outcome, Measured):
             self.refused_in_a_row = 0
-            if isinstance(outcome.job, Measure) and outcome.measurement.purpose is not Purpose.RUNG:
+            if isinstance(outcome.job, Measure):
                 self._race.ended(outcome.variant.id, outcome.job.number)
             confirms = outcome.measurement.purpose is Purpose.CONFIRM
             follow = self._confirmed(outcome) if confirms else self._measured(outcome)
@@ -141,7 +141,7 @@ class Folding:
         if measured.purpose is Purpose.FIRST and job.spare:
             at = stopped_at(job.bar, measured.curve, self._policy.direction)
             if at is not None and measured.score is not None:
-                text = f"{outcome.variant.id} was not stopped at {at:.0%}, to tell how often that is wrong"
+                text = f"{outcome.variant.id} was not stopped at {percent(at)}, to tell how often it is wrong"
                 self.event(SPARED, text, {**_who(outcome.variant), "at": at, "by": "curve"})
 
     def _refused(self, outcome: Refused) -> None:
@@ -247,7 +247,7 @@ class Folding:
     def _after_first(self, variant: Variant) -> list[Next]:
         """Crown the seed and give it its replicates; give a child of the best quarter its trials."""
         if variant.id == SEED:
-            return [*self.found(), *self._rungs.found(())]
+            return self.found()
         tunable = genome.parse_tunables(self._population.source(variant.digest))
         if self._policy.trials and tunable and self._breeder.in_best_quarter(variant.id):
             return [Next(Wish.TUNE, variant.id)]
@@ -311,12 +311,10 @@ class Folding:
         if measurement.failure is not None:
             text = f"{measurement.failure.kind}: {measurement.failure.message}"
         elif measurement.score is None:
-            kind, text = (
-                STOPPED,
-                f"stopped at {measurement.share:.0%}: its learning curve is worse than the champion's",
-            )
+            kind, where = STOPPED, percent(measurement.share)
+            text = f"stopped at {where}: its learning curve is worse than the champion's"
         elif measurement.purpose is Purpose.RUNG:
-            kind, text = RUNG, f"{measurement.score:.4f} at {measurement.share:.0%} of a burst"
+            kind, text = RUNG, f"{measurement.score:.4f} at {percent(measurement.share)} of a burst"
         else:
             text = str(self._population.fitness(variant.id))
         data = {

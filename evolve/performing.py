@@ -201,10 +201,7 @@ class Performer:
             unrun = _unrun(variant, source, self._meter.seeds(job.number), job.purpose)
             return Measured(variant, replace(unrun, digest=digest), job)
         begun = self._begun(job.ticket, digest)
-        fraction = 1.0 if job.purpose.whole else self._policy.rung
-        result = await self._meter.measure(
-            variant, digest, source, job.purpose, job.number, begun, fraction=fraction
-        )
+        result = await self._meter.measure(variant, digest, source, job.purpose, job.number, begun)
         return Measured(variant, result, job)
 
     async def _tune(self, job: Tune) -> Outcome:

@@ -85,8 +85,7 @@ class Planner:
 
     def _cost(self, job: Job) -> float:
         """Return the bursts that a job may take; a birth ends with a short one, if there are any."""
-        short = isinstance(job, Birth) or (isinstance(job, Measure) and job.purpose is Purpose.RUNG)
-        return self._policy.rung if short and self._policy.rung else job.cost
+        return self._policy.rung if isinstance(job, Birth) and self._policy.rung else job.cost
 
     def _resumed(self, room: float) -> Job:
         """Take the next job that an earlier session left under way."""
@@ -123,8 +122,6 @@ class Planner:
                 return Measure(ticket, name, Purpose.REPLICATE, wanted.number)
             case Wish.CONFIRM:
                 return Measure(ticket, name, Purpose.CONFIRM, CONFIRM, wanted.digest)
-            case Wish.RUNG:
-                return Measure(ticket, name, Purpose.RUNG, wanted.number)
             case Wish.TUNE:
                 seed = int(self._breeder.generator(ticket).integers(2**32))
                 trials = int(min(self._policy.trials, room))

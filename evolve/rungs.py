@@ -2,8 +2,7 @@
 
 Li et al., A System for Massively Parallel Hyperparameter Tuning (ASHA), MLSys 2020, algorithm 2, with one
 rung below the full burst. Whoever is in the best 1 / ``reduction`` of the results so far is promoted, at once
-or when others have made room for it. Scores within the noise of the cut count as equal to it (soft ranking:
-Bohdal et al., PASHA, ICLR 2023, section 4); that noise is measured on the seed variant.
+or when others have made room for it; while there are fewer results than that, everybody is.
 
 A short burst's score is no fitness: it compares with other short bursts alone, all under one seed.
 """
@@ -12,14 +11,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Collection
+from collections import deque
 from dataclasses import dataclass
 
-from evolve import seeds as numbers
 from evolve.policy import Policy
-from evolve.wishes import Next, Wish
 from population.fitness import Burst
-from population.noise import Replicates
 from population.ranking import Ranking, number_of
 from population.records import Gone, Note
 from population.store import Population
@@ -28,13 +24,12 @@ from population.variant import Purpose, State, Variant
 PROMOTED = "notes.promoted"
 """Table of the variants whose full burst is wished for or under way, each with whether it had to wait."""
 
-FOUNDING = 5
-"""Short bursts of the seed variant that measure their noise."""
-
 RUNG, PROMOTION, SPARED, STOPPED = "rung", "promoted", "spared", "pruned"
 """Kinds of the events that tell of short bursts, and of bursts that were stopped or should have been."""
 
-_MARGIN = 1.0  # standard deviations of a difference that count as equal
+
+WINDOW = 60
+"""Latest results that are compared: children get better as a search goes on, and old ones make no bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,42 +65,23 @@ class Rungs:
     Args:
         policy: share of a full burst, and what part of the children goes on.
         population: what is known; promotions are noted there.
-        seeds: seed by number.
-        seed: id of the seed variant.
     """
 
-    def __init__(
-        self, policy: Policy, population: Population, seeds: Callable[[int], int], seed: str
-    ) -> None:
+    def __init__(self, policy: Policy, population: Population) -> None:
         self._policy = policy
         self._population = population
-        self._seeds = seeds
-        self._seed = seed
         self._results = Ranking()
+        self._latest: deque[str] = deque()
         self._waiting: list[tuple[float, int, str]] = []
         self._spared: set[str] = set()  # they went on already
-        self._noise = Replicates()
 
     def restore(self) -> None:
         """Take in the results on record."""
-        for name in self._population.variants:
+        for name in self._population.measured:
             scores = self._population.scores(name)
             went_on = name in self._population.notes(PROMOTED) or any(_is_first(m) for m in scores)
             for measured in filter(self._counts, scores):
                 self._take(measured, waits=not went_on)
-
-    def found(self, asked: Collection[int]) -> list[Next]:
-        """Return the short bursts of the seed variant that measure the noise, those left out that are had.
-
-        Args:
-            asked: numbers of the seeds for which they are wished for or under way.
-        """
-        if not self._policy.rung:
-            return []
-        had = {m.seed for m in self._population.scores(self._seed) if m.purpose is Purpose.RUNG}
-        founding = range(numbers.RUNG, numbers.RUNG + FOUNDING)
-        wanted = (n for n in founding if n not in asked and self._seeds(n) not in had)
-        return [Next(Wish.RUNG, self._seed, number) for number in wanted]
 
     def note(self, measured: Burst, spare: bool) -> list[Promotion]:
         """Take in a burst; return who goes on because of it.
@@ -118,7 +94,7 @@ class Rungs:
             return []
         self._take(measured, waits=True)
         promoted = [Promotion(name, late=name != measured.variant) for name in self._ripe()]
-        if spare and measured.variant not in {self._seed, *(one.variant for one in promoted)}:
+        if spare and measured.variant not in {one.variant for one in promoted}:
             self._spared.add(measured.variant)
             promoted.append(Promotion(measured.variant, spared=True))
         notes = (Note(PROMOTED, one.variant, {"late": one.late}) for one in promoted)
@@ -140,11 +116,11 @@ class Rungs:
 
     def _take(self, measured: Burst, waits: bool) -> None:
         assert measured.score is not None
-        if measured.variant == self._seed:
-            self._noise.add(measured.digest, measured.seed, measured.score)
-            return
         key = self._policy.direction.key(measured.score)
         self._results.set(measured.variant, key)
+        self._latest.append(measured.variant)
+        if len(self._latest) > WINDOW:
+            self._results.remove(self._latest.popleft())
         if waits:
             heapq.heappush(self._waiting, (key, number_of(measured.variant), measured.variant))
 
@@ -154,16 +130,12 @@ class Rungs:
         cut = self._cut()
         while self._waiting and self._waiting[0][0] <= cut:
             found.append(heapq.heappop(self._waiting)[2])
-        return [name for name in found if name not in self._spared]
+        return [name for name in found if name in self._results and name not in self._spared]
 
     def _cut(self) -> float:
-        """Return the worst key that goes on; while there are too few to choose from, everybody does."""
+        """Return the worst key that goes on."""
         best = len(self._results) // self._policy.reduction
-        if not best:
-            return math.inf
-        noise = self._noise.noise()
-        margin = _MARGIN * math.sqrt(2.0) * noise.deviation if noise.known else 0.0
-        return self._results.key(self._results.at(best - 1)) + margin
+        return self._results.key(self._results.at(best - 1)) if best else math.inf
 
 
 def _is_first(measured: Burst) -> bool:

@@ -90,7 +90,7 @@ class Search:
         self._counts: Counts = counted(population, SEED, policy.seed_replicates)
         self._race = Race(policy, population, self._counts, meter.seeds)
         self._told: list[Event] = []
-        self._rungs = Rungs(policy, population, meter.seeds, SEED)
+        self._rungs = Rungs(policy, population)
         self._folding = Folding(
             policy, population, breeder, self._counts, self._told.append, clock, self._race, self._rungs
         )
@@ -163,7 +163,7 @@ class Search:
         self._wish_for_the_rest()
 
     def _wish_for_the_rest(self) -> None:
-        """Wish for what nobody has: first bursts, and the seed's replicates, short ones among them.
+        """Wish for what nobody has: first bursts, and the seed's replicates.
 
         What the race wants stands on the docket, or follows from the next outcome, as it would have.
         """
@@ -172,9 +172,8 @@ class Search:
             unmeasured = known.fitness(name) is None and (name == SEED or not known.scores(name))
             if (unmeasured or name in known.notes(PROMOTED)) and name not in awaited:
                 self._docket.wish(Next(Wish.MEASURE, name))
-        if known.fitness(SEED) is not None:
-            for wanted in [*self._folding.found(), *self._rungs.found(self._docket.rungs())]:
-                self._docket.wish(wanted)
+        for wanted in self._folding.found() if known.fitness(SEED) is not None else []:
+            self._docket.wish(wanted)
 
     def _set_alarm(self) -> asyncio.Handle:
         """Have the brake pulled when the hours are used, also while no outcome comes in."""

@@ -20,7 +20,7 @@ ABLATION = 2_000_000
 """First of the numbers for taking a champion's change apart."""
 
 RUNG = 3_000_000
-"""First of the numbers for short bursts: that of all children; with the next ones their noise is measured."""
+"""Number of the seed of short bursts."""
 
 
 class Seeds:

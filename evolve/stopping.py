@@ -141,6 +141,11 @@ class Bars:
         return bar_of(digest, curves, self._policy.direction, self._policy.early_stop)
 
 
+def percent(share: float) -> str:
+    """Write a share of a burst."""
+    return f"{100 * share:.0f} %"
+
+
 def _tells(measured: Measurement) -> bool:
     """Say whether a burst was a full one of the variant itself that came to its end."""
     return measured.score is not None and measured.purpose in _OF_ITSELF

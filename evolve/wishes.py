@@ -14,7 +14,6 @@ class Wish(enum.IntEnum):
     CONFIRM = 2
     REPAIR = 3
     TUNE = 4
-    RUNG = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Next:
     Args:
         wish: what to do.
         variant: to whom.
-        number: of the seed, for a replicate or a short burst (see ``seeds``).
+        number: of the seed, for a replicate (see ``seeds``).
         digest: content hash of the source to confirm.
     """
 

@@ -48,6 +48,10 @@ class Ranking:
         insort(self._order, place)
         self._places[variant] = place
 
+    def remove(self, variant: str) -> None:
+        """Take a variant's place away (KeyError if it has none)."""
+        del self._order[bisect_left(self._order, self._places.pop(variant))]
+
     def key(self, variant: str) -> float:
         """Return a variant's key (KeyError if it has no place)."""
         return self._places[variant][0]

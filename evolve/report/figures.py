@@ -75,6 +75,11 @@ def counted(n: float, noun: str, plural: str = "") -> str:
     return f"{number(n)} {noun if n == 1 else plural or noun + 's'}"
 
 
+def whole(n: float) -> float:
+    """Return a number for machines: without a fraction where it has none."""
+    return int(n) if float(n).is_integer() else n
+
+
 def number(n: float) -> str:
     """Write a number of things that may be parts of one, in two decimals at most."""
     return f"{n:,.0f}" if float(n).is_integer() else f"{n:,.2f}".rstrip("0")
