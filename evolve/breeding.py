@@ -113,9 +113,9 @@ class Breeder:
             state: what ``state`` returned at the end of that session; None for a search that begins.
             foundings: the events of that kind, in order; others are passed over.
         """
-        variants = [self._population.variants[name] for name in noted]
-        for variant in variants:
-            self._writer.note(variant)
+        for name in noted:
+            self._writer.note(self._population.variants[name])
+        variants = (self._population.variants[name] for name in self._population.measured_whole)
         whole = (one for one in variants if self._population.has_source(one.digest))
         known = ((one, self._population.fitness(one.id)) for one in whole)
         scored = [(one, self._key(fitness)) for one, fitness in known if fitness is not None]
@@ -163,15 +163,24 @@ class Breeder:
             child: id of the child; None when there is none.
             cost: in bursts.
         """
+        self._learn(birth.arm, birth.island, child, cost)
+
+    def learn_late(self, variant: Variant, cost: float) -> None:
+        """Tell both bandits what came of a child that had its full burst later than its birth."""
+        own = (variant.operator, variant.model)
+        arm = next((arm for arm in self._means.operators if (arm.operator, arm.model) == own), None)
+        self._learn(arm or Arm(*own), variant.island, variant.id, cost)
+
+    def _learn(self, arm: Arm, island: int, child: str | None, cost: float) -> None:
         own = None if child is None else self._population.fitness(child)
         before = [] if child is None else self._population.before(child)
-        if birth.arm in self._means.operators:
+        if arm in self._means.operators:
             best = min(before, key=lambda one: self._direction.key(one.mean), default=None)
             gain = 0.0 if own is None or best is None else rewards.improvement(own, best, self._direction)
-            self._tallies = self._means.bandit.updated(self._tallies, birth.arm, gain, cost)
-        if birth.arm.operator != REPAIR and child is not None:
-            leading, more = self._best(birth.island), self._gain(birth.island, own)
-            self._lineages.learn(birth.island, leading, more, cost)
+            self._tallies = self._means.bandit.updated(self._tallies, arm, gain, cost)
+        if arm.operator != REPAIR and child is not None:
+            leading, more = self._best(island), self._gain(island, own)
+            self._lineages.learn(island, leading, more, cost)
 
     def settle(self, used: float, at: float) -> list[Event]:
         """Return which lineages are given up and founded, already followed.
@@ -293,9 +302,9 @@ class Breeder:
         operator = self._means.operators.get(arm)
         return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket), part)
 
-    def generator(self, ticket: int) -> Generator:
-        """Return the generator that plans one job: the same for the same seed and ticket."""
-        return np.random.default_rng([self._choosing.seed, ticket])
+    def generator(self, ticket: int, *stream: int) -> Generator:
+        """Return the generator that plans one job, or another of its own: the same for the same arguments."""
+        return np.random.default_rng([self._choosing.seed, ticket, *stream])
 
     def _operator_generator(self, ticket: int) -> Generator:
         """Return the generator of a birth's operator, whatever was drawn in planning the birth."""

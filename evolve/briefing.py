@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 from evolve.ancestry import Ancestry
 from evolve.memory import Memory
+from evolve.rungs import PROMOTED
+from evolve.stopping import percent
 from evolve.tuned import newest_weights
 from operators.proposal import Ancestor, Attempt, Context, Number, Parent
 from population import selection
@@ -19,7 +21,7 @@ from population.genome import TuneError, values_of
 from population.ranking import Ranking
 from population.selection import Lines
 from population.store import Population
-from population.variant import Direction, State, Variant
+from population.variant import Direction, Measurement, State, Variant
 
 _ATTEMPTS = 10
 _NEAR = 40  # variants around a parent that are looked at for those
@@ -119,7 +121,8 @@ class Writer:
         variant = population.variants[name]
         measured = [m for m in population.measurements(name) if m.purpose.searches]
         last = measured[-1] if measured else None
-        curve = next((m.curve for m in reversed(measured) if m.digest == variant.digest and m.curve), ())
+        whole = (m for m in reversed(measured) if m.purpose.whole)
+        curve = next((m.curve for m in whole if m.digest == variant.digest and m.curve), ())
         failure = last.failure if last is not None and last.state is State.FAILED else None
         source = population.source(variant.digest)
         numbers = self._numbers(name, source)
@@ -185,9 +188,26 @@ class Writer:
         own = population.fitness(variant.id)
         if own is None:
             measured = population.measurements(variant.id)
-            failure = measured[-1].failure if measured else None
-            return "not measured yet" if failure is None else f"failed: {failure.kind}: {failure.message}"
+            return unscored(measured[-1] if measured else None, variant.id in population.notes(PROMOTED))
         return compared(own, population.before(variant.id), self._briefing.direction)
+
+
+def unscored(last: Measurement | None, promoted: bool) -> str:
+    """Say what came of a variant without a score.
+
+    Args:
+        last: its last burst, if it had any.
+        promoted: its full burst is to come.
+    """
+    if last is None:
+        return "not measured yet"
+    if last.failure is not None:
+        return f"failed: {last.failure.kind}: {last.failure.message}"
+    if last.score is None:
+        return f"stopped at {percent(last.share)} of its burst: its loss was well above the best one's"
+    if promoted:
+        return f"{last.score:.4f} at {percent(last.share)} of a burst, its full burst is to come"
+    return f"stopped at {percent(last.share)} of a burst: {last.score:.4f}, not among the best there"
 
 
 def compared(own: Fitness, parents: Sequence[Fitness], direction: Direction) -> str:

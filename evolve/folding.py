@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from evolve.breeding import IMPROVED, REPAIR, Breeder
 from evolve.budget import Counts
@@ -13,6 +13,8 @@ from evolve.jobs import Birth, Measure, Measured, Outcome, Proposed, Reflected, 
 from evolve.lessons import LEARNED
 from evolve.policy import Policy
 from evolve.race import CROWNED, ENTERED, LEFT, SEED, News, Race
+from evolve.rungs import RUNG, SPARED, STOPPED, Promotion, Rungs
+from evolve.stopping import percent, stopped_at
 from evolve.tunings import Tunings
 from evolve.wishes import Next, Wish
 from operators.proposal import Refusal, RefusalKind
@@ -43,6 +45,7 @@ class Folding:
         race: decides who becomes champion.
         used: share of the budget that is used.
         shelve: lets a proposal wait; returns what it is a copy of, or the birth that has to give way.
+        rungs: decide who goes on from a short burst to a full one.
     """
 
     def __init__(
@@ -56,11 +59,13 @@ class Folding:
         race: Race,
         used: Callable[[], float],
         shelve: Callable[[Proposed], str | Birth | None],
+        rungs: Rungs,
     ) -> None:
         self._policy = policy
         self._population = population
         self._breeder = breeder
         self._race = race
+        self._rungs = rungs
         self._counts = counts
         self._notify = notify
         self._clock = clock
@@ -118,21 +123,48 @@ class Folding:
 
     def _measured(self, outcome: Measured) -> list[Next]:
         """Record a burst; a failure may be repaired, a good child tuned."""
-        variant, measurement, birth = outcome.variant, outcome.measurement, outcome.birth
+        variant, measurement = outcome.variant, outcome.measurement
         self._counts.count(measurement)
         self._population.stage(measurement)
         self._breeder.note(variant)
         improved = self._improved(variant)
+        promotions = self._rungs.note(measurement, outcome.job.spare)
         self._record(self._told(outcome, improved))
-        if birth is not None:
-            cost = self._policy.prices.cost(measurement.spent, measurement.seconds, outcome.dollars)
-            self._breeder.learn(birth, variant.id, cost)
-            self.tunings.born(variant)
-            for event in self._breeder.settle(self._used(), self._now()):
-                self._record(event)
+        self._tell_of_rungs(outcome, promotions)
+        self._learn(outcome, improved, promotions)
         if failed(self._population.scores(variant.id)):
             return self._after_failure(variant, measurement)
-        return self._after_first(variant) if measurement.purpose is Purpose.FIRST else []
+        if measurement.purpose is Purpose.FIRST:
+            return self._after_first(variant)
+        return [Next(Wish.MEASURE, one.variant) for one in promotions]
+
+    def _learn(self, outcome: Measured, improved: bool, promotions: Sequence[Promotion]) -> None:
+        """Tell the bandits what came of a child; a stopped one is a loss, unless it improves later on."""
+        variant, birth, measured = outcome.variant, outcome.birth, outcome.measurement
+        cost = self._policy.prices.cost(measured.share * measured.spent, measured.seconds, outcome.dollars)
+        if birth is not None:
+            if all(one.variant != variant.id for one in promotions):
+                self._breeder.learn(birth, variant.id, cost)
+                self.tunings.born(variant)
+            for event in self._breeder.settle(self._used(), self._now()):
+                self._record(event)
+        elif measured.purpose is Purpose.FIRST:
+            late = self._rungs.ended(variant)
+            if late is False or (late and improved):
+                self._breeder.learn_late(variant, cost)
+                self.tunings.born(variant)
+
+    def _tell_of_rungs(self, outcome: Measured, promotions: Sequence[Promotion]) -> None:
+        """Record who goes on to a full burst, and who ran on where it would have been stopped."""
+        for one in promotions:
+            who = _who(self._population.variants[one.variant])
+            self.event(one.kind, one.text, {**who, "late": one.late, "by": "rung"})
+        job, measured = outcome.job, outcome.measurement
+        if measured.purpose is Purpose.FIRST and job.spare:
+            at = stopped_at(job.bar, measured.curve, self._policy.direction)
+            if at is not None and measured.score is not None:
+                text = f"{outcome.variant.id} was not stopped at {percent(at)}, to tell how often it is wrong"
+                self.event(SPARED, text, {**_who(outcome.variant), "at": at, "by": "curve"})
 
     def _refused(self, outcome: Refused) -> None:
         """Record a refusal."""
@@ -248,17 +280,24 @@ class Folding:
         """Tell in one sentence what a burst came to."""
         variant, measurement = outcome.variant, outcome.measurement
         failure = measurement.failure
+        kind = "measured" if measurement.purpose in (Purpose.FIRST, Purpose.RUNG) else "replicated"
+        if failure is not None:
+            text = f"{failure.kind}: {failure.message}"
+        elif measurement.score is None:
+            kind, where = STOPPED, percent(measurement.share)
+            text = f"stopped at {where}: its learning curve is worse than the champion's"
+        elif measurement.purpose is Purpose.RUNG:
+            kind, text = RUNG, f"{measurement.score:.4f} at {percent(measurement.share)} of a burst"
+        else:
+            text = str(self._population.fitness(variant.id))
         data = {
             "ticket": None if outcome.birth is None else outcome.birth.ticket,
             **_who(variant),
             "improved": improved,
             **self._gained(variant),
         }
-        text = str(self._population.fitness(variant.id))
         if failure is not None:
-            text = f"{failure.kind}: {failure.message}"
             data |= {"failure": failure.kind.value, "message": failure.message[:_MESSAGE]}
-        kind = "measured" if measurement.purpose is Purpose.FIRST else "replicated"
         return Event(kind, f"{variant.id} {text}", self._now(), data)
 
     def _tuned(self, kind: str, text: str, data: Mapping[str, object]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from numpy.random import Generator
 
+from evolve.stopping import Bar
 from evolve.tuning import Winner
 from evolve.weighing import Weight
 from operators.portfolio import Arm
@@ -35,6 +36,8 @@ class Birth:
         island: where the child is born.
         rng: the operator's own.
         part: what of it is to be done.
+        bar: what the learning curve of its full burst must not be worse than (see ``stopping``).
+        spare: let the child run on where it would be stopped.
     """
 
     ticket: int
@@ -44,6 +47,8 @@ class Birth:
     island: int
     rng: Generator
     part: Part = Part.WHOLE
+    bar: Bar = ()
+    spare: bool = False
 
     @property
     def cost(self) -> int:
@@ -66,6 +71,7 @@ class Measure:
         purpose: what for.
         number: of the seed (see ``seeds``).
         digest: content hash of the source to measure; empty for the variant's own.
+        bar, spare: as of a birth, for a first burst.
     """
 
     ticket: int
@@ -73,6 +79,8 @@ class Measure:
     purpose: Purpose
     number: int = 0
     digest: str = ""
+    bar: Bar = ()
+    spare: bool = False
     cost = 1
 
 

@@ -30,6 +30,8 @@ from evolve.memory import Memory
 from evolve.policy import Policy
 from evolve.race import SEED
 from evolve.room import Room
+from evolve.seeds import RUNG, SCREEN
+from evolve.stopping import Watcher
 from evolve.tuning import Attempt, Session, Studies
 from operators.proposal import Proposal, Refusal, RefusalKind
 from population import genome
@@ -123,7 +125,7 @@ class Performer:
             name = admitted.id
         variant = self._population.variants[name]
         dollars = self._docket.cost(birth.ticket)
-        return Measured(variant, await self._first(birth.ticket, variant), birth, dollars)
+        return Measured(variant, await self._first(birth, variant), birth, dollars)
 
     async def _proposed(self, birth: Birth) -> Outcome:
         """Have a child proposed, and no more."""
@@ -186,8 +188,14 @@ class Performer:
         await self._flushed()
         return variant
 
-    async def _first(self, ticket: int, variant: Variant) -> Measurement:
-        """Measure a new variant: look at it, one step to see that it runs, then its burst."""
+    async def _first(self, job: Birth | Measure, variant: Variant) -> Measurement:
+        """Measure a new variant: look at it, one step to see that it runs, then a burst.
+
+        A child's is a short one, if there are any. One that went on from there is known to run.
+        """
+        ticket, watcher = job.ticket, Watcher(job.bar, self._policy.direction, job.spare)
+        short = self._policy.rung if isinstance(job, Birth) else 0.0
+        purpose, number = (Purpose.RUNG, RUNG) if short else (Purpose.FIRST, SCREEN)
         source = self._kept(variant.digest)
         if isinstance(source, Failure):
             return _unrun(variant, source)
@@ -196,12 +204,21 @@ class Performer:
             return _unrun(variant, failure)
         begun = self._begun(ticket, variant.digest)
         alone = self._alone(variant.digest)
-        broken = await self._meter.smoke(variant, source, begun, alone)
-        self._docket.ran(ticket)
-        if broken is not None:
-            return broken
+        if not self._runs(variant):
+            broken = await self._meter.smoke(variant, source, begun, alone, purpose, short or 1.0)
+            self._docket.ran(ticket)
+            if broken is not None:
+                return broken
         measured = await self._meter.measure(
-            variant, variant.digest, source, Purpose.FIRST, begun=begun, alone=alone
+            variant,
+            variant.digest,
+            source,
+            purpose,
+            number,
+            begun,
+            alone,
+            watch=watcher.watch,
+            fraction=short or 1.0,
         )
         if self._policy.ordered:  # its turn may come much later, and a crash until then is not its doing
             self._docket.ran(ticket)
@@ -222,7 +239,7 @@ class Performer:
         """Measure a known variant under the seed that the wish names."""
         variant = self._population.variants[job.variant]
         if job.purpose is Purpose.FIRST:
-            return Measured(variant, await self._first(job.ticket, variant), job)
+            return Measured(variant, await self._first(job, variant), job)
         digest = job.digest or variant.digest
         source = self._kept(digest)
         if isinstance(source, Failure):
@@ -303,6 +320,10 @@ class Performer:
             kept = winner.source
             await self._room.until(lambda: self._population.keep_source(kept))
         return Tuned(variant, tuple(done), job, winner, study.weights())
+
+    def _runs(self, variant: Variant) -> bool:
+        """Say whether a variant came through a burst already."""
+        return any(m.score is not None for m in self._population.scores(variant.id))
 
     def _kept(self, digest: str) -> str | Failure:
         """Return a source; where an earlier session's is gone, that costs its variant, and nothing else."""

@@ -17,6 +17,7 @@ from evolve.policy import Policy
 from evolve.race import SEED, Race
 from evolve.seeds import CONFIRM
 from evolve.shelf import Shelf, Step
+from evolve.stopping import Bars
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from operators.proposal import Proposal
@@ -25,6 +26,11 @@ from population.store import Population
 from population.variant import Purpose
 
 _MOST_DUE = 64.0  # proposals that may be due, after a time without a model
+
+SPARED = 0.05
+"""Share of the children that run on where they would be stopped, to tell how often stopping is wrong."""
+
+_SPARING = 3  # stream of a job's generators that draws them
 
 
 class Planner:
@@ -38,6 +44,7 @@ class Planner:
         docket: holds what is wished for and under way.
         memory: knows what to look back on.
         shelf: holds the proposals that wait for a burst.
+        bars: what learning curves must not be worse than.
     """
 
     def __init__(
@@ -49,6 +56,7 @@ class Planner:
         docket: Docket,
         memory: Memory,
         shelf: Shelf,
+        bars: Bars,
     ) -> None:
         self._policy = policy
         self._population = population
@@ -57,6 +65,7 @@ class Planner:
         self._docket = docket
         self._memory = memory
         self._shelf = shelf
+        self._bars = bars
         self._left: deque[Job] = deque()
         self._due = [float(policy.ahead)] * 2  # proposals to be made: without a model, and with one
         self.ticket = 0
@@ -88,6 +97,7 @@ class Planner:
         birth = self._breeder.again(
             planned.ticket, planned.arm, planned.context, planned.island, planned.part
         )
+        birth = replace(birth, bar=planned.bar, spare=planned.spare)
         if birth.operator is None and not self._has_reply(birth):
             self._docket.end(birth.ticket)
             return None
@@ -95,7 +105,7 @@ class Planner:
 
     def next(self, spent: Spent, under_way: Sequence[Job]) -> Job | None:
         """Choose what to do next, None when there is nothing that may be begun now."""
-        room = spent.left(self._policy.limits) - sum(job.cost for job in under_way)
+        room = round(spent.left(self._policy.limits) - sum(map(self._cost, under_way)), 3)
         full = sum(job.cost > 0 for job in under_way) >= self._policy.ahead
         if self._left:
             return self._resumed(room) if room >= 1 else None
@@ -104,6 +114,7 @@ class Planner:
         if job is None and not full:
             job = self._new_job(room, may_ask, under_way)
         if job is not None:
+            job = self._watched(job)
             self.ticket += 1
             self._docket.begin(job)
             self._carry(job)
@@ -147,10 +158,23 @@ class Planner:
             self._docket.propose(job.ticket, self._written)
             self._written = None
 
+    def _cost(self, job: Job) -> float:
+        """Return the bursts that a job may take; a birth ends with a short one, if there are any."""
+        short = isinstance(job, Birth) and job.cost and self._policy.rung
+        return self._policy.rung if short else job.cost
+
     def _resumed(self, room: float) -> Job:
         """Take the next job that an earlier session left under way."""
         job = self._left.popleft()
         return replace(job, trials=int(min(job.trials, room))) if isinstance(job, Tune) else job
+
+    def _watched(self, job: Job) -> Job:
+        """Put into a job how its first burst is watched: as things stand when it is planned."""
+        if isinstance(job, Tune | Reflect) or (isinstance(job, Measure) and job.purpose is not Purpose.FIRST):
+            return job
+        spare = bool(self._breeder.generator(self.ticket, _SPARING).random() < SPARED)
+        short = isinstance(job, Birth) and self._policy.rung
+        return replace(job, bar=() if short else self._bars.now(), spare=spare)
 
     def _new_job(self, room: float, may_ask: bool, under_way: Sequence[Job]) -> Job | None:
         """Choose a job that is not on the docket yet."""

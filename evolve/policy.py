@@ -29,6 +29,9 @@ class Policy:
         replicates: share of bursts that may re-measure contenders.
         confidence: P(better than the champion) that a new champion needs.
         control: share of bursts that may tell what a champion owes to its numbers.
+        rung: share of a full burst that a new child gets first; 0 for none.
+        reduction: one in so many children goes on from there to its full burst.
+        early_stop: standard deviations by which a learning curve may be worse than the champion's; 0 for any.
     """
 
     direction: Direction
@@ -46,3 +49,6 @@ class Policy:
     proposals: float = 0.0
     explored: float = 0.0
     control: float = 0.0
+    rung: float = 0.0
+    reduction: int = 3
+    early_stop: float = 0.0

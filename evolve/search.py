@@ -35,7 +35,9 @@ from evolve.policy import Policy
 from evolve.progress import Snapshot
 from evolve.race import ENTERED, SEED, Race
 from evolve.room import Room
+from evolve.rungs import PROMOTED, Rungs
 from evolve.shelf import Shelf
+from evolve.stopping import Bars
 from evolve.tuning import Studies
 from evolve.wishes import Next, Wish
 from population.errors import PopulationError
@@ -96,6 +98,7 @@ class Search:
         self._told: list[Event] = []
         self._docket = Docket(population)
         self._shelf = Shelf(breeder.judge, policy.explored)
+        self._rungs = Rungs(policy, population)
         self._folding = Folding(
             policy,
             population,
@@ -106,8 +109,12 @@ class Search:
             self._race,
             self._used,
             self._keep_waiting,
+            self._rungs,
         )
-        self._planner = Planner(policy, population, breeder, self._race, self._docket, memory, self._shelf)
+        bars = Bars(policy, population, SEED)
+        self._planner = Planner(
+            policy, population, breeder, self._race, self._docket, memory, self._shelf, bars
+        )
         self._performer = Performer(
             policy,
             population,
@@ -140,7 +147,7 @@ class Search:
                 await self._durable()
                 self._begin(jobs)
                 if not self._tasks:
-                    return self._brake.reason or "there is nothing left to do"
+                    return self._brake.reason or self._idle()
                 outcomes, fault = await self._ended()
                 for outcome in outcomes:
                     self._fold(outcome)
@@ -154,6 +161,12 @@ class Search:
                 self._stage_clock()
                 self._population.flush()
                 self._tell()
+
+    def _idle(self) -> str:
+        """Say why nothing is left to do: what is left of the evaluations may be less than a burst."""
+        if self._spent().left(self._policy.limits) < 1.0:
+            return budget.used_up(self._policy.limits)
+        return "there is nothing left to do"
 
     def _restore(self) -> None:
         """Take up everything where the last session left it."""
@@ -169,6 +182,7 @@ class Search:
         self._race.restore(tunings.held, state.get("race"), entered, docket.asked())
         self._counts.replicates += self._race.pending
         self._planner.restore(state)
+        self._rungs.restore()
         self._wish_for_the_rest()
 
     def _wish_for_the_rest(self) -> None:
@@ -179,7 +193,7 @@ class Search:
         known, awaited = self._population, self._docket.awaited()
         for name in known.variants:
             unmeasured = known.fitness(name) is None and (name == SEED or not known.scores(name))
-            if unmeasured and name not in awaited:
+            if (unmeasured or name in known.notes(PROMOTED)) and name not in awaited:
                 self._docket.wish(Next(Wish.MEASURE, name))
         for wanted in self._folding.found() if known.fitness(SEED) is not None else []:
             self._docket.wish(wanted)

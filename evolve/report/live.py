@@ -23,6 +23,8 @@ STYLES = {
     "contender": "magenta",
     "left": "dim",
     "refusal": "dim",
+    "rung": "dim",
+    "pruned": "yellow",
     "tuned": "cyan",
     "lessons": "cyan",
     "credit": "cyan",

@@ -219,7 +219,8 @@ def _changes(changed: dict[str, Value], state: State) -> Text:
 
 def _curve(measured: Sequence[Measurement]) -> Iterator[RenderableType]:
     """Yield the plot of the longest learning curve."""
-    curve = max((finite(m.curve) for m in measured), key=len, default=[])
+    whole = [m for m in measured if m.purpose.whole] or measured
+    curve = max((finite(m.curve) for m in whole), key=len, default=[])
     if len(curve) < 2:
         return
     losses = [loss for _, loss in curve]

@@ -15,6 +15,7 @@ from evolve.report import figures
 from evolve.report.best import best_line
 from evolve.report.credits import credit_data, credit_text, credits_of
 from evolve.report.standing import (
+    STOPPED,
     Outcome,
     champion,
     contender,
@@ -26,14 +27,15 @@ from evolve.report.standing import (
 )
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
+from evolve.stopping import percent
 from population.lineage import Node, descent, walk
 from population.lineage import tree as roots_of
 from population.store import Population
 from population.variant import Purpose
 
 CHAMPION, CONTENDER = ("★", "yellow"), ("◆", "magenta")
-GLYPHS = {"scored": ("●", "cyan"), "failed": ("✗", "red"), "pruned": ("○", "yellow"), "waiting": ("○", "dim")}
-LEGEND = "★ champion  ◆ contender  ● scored  ✗ failed  ○ pruned or waiting; bold: champion's descent"
+GLYPHS = {"scored": ("●", "cyan"), "failed": ("✗", "red"), STOPPED: ("○", "yellow"), "waiting": ("○", "dim")}
+LEGEND = "★ champion  ◆ contender  ● scored  ✗ failed  ○ stopped or waiting; bold: champion's descent"
 GAIN = "gain: over the first parent, + is better"
 
 
@@ -172,7 +174,9 @@ def result(outcome: Outcome, decimals: int, weight: str = "") -> Text:
         return Text(figures.estimate(outcome.fitness, decimals), style=weight)
     if outcome.failure is not None:
         return Text(outcome.failure.kind, style="red")
-    return Text(outcome.state, style="yellow" if outcome.state == "pruned" else "dim")
+    if outcome.share is not None:
+        return Text(f"{outcome.state} at {percent(outcome.share)}", style="yellow")
+    return Text(outcome.state, style="dim")
 
 
 def gain_text(gain: float | None, decimals: int) -> Text:
