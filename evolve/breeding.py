@@ -13,7 +13,8 @@ from numpy.random import Generator
 
 from evolve import rewards
 from evolve.briefing import Writer
-from evolve.jobs import Birth
+from evolve.jobs import Birth, Part
+from evolve.judging import Judge
 from evolve.lineages import STAGNATION, Lineages
 from evolve.policies import ROUND, Name
 from evolve.race import SEED
@@ -23,6 +24,7 @@ from population import islands, selection
 from population.bandit import Bandit, Tally
 from population.fitness import Fitness, probability_better
 from population.ledger import Event
+from population.ranking import Ranking
 from population.selection import Lines
 from population.store import Population
 from population.variant import Direction, Variant
@@ -32,6 +34,8 @@ IMPROVED = 0.84
 """P(better) of a gain that is taken for one by what steers the search: one standard error."""
 
 _SHAKEN = 0.3  # what the outcomes of operators still count after a change of what models are asked for
+_LEAD, _SMALL_LEAD = 3.0, 1.5  # standard deviations of a burst by which a leader has to lead
+_LATE = 0.8  # share of the budget
 _ELITES = 16  # the best of everybody, among whom second parents and founders are looked for
 
 
@@ -45,6 +49,7 @@ class Choosing:
         tournament: variants in a tournament.
         pressure: chance that its best one wins.
         policy: whose rule it is; the baselines look at nothing but a variant's mean.
+        pooled: judge a variant by what was measured of all its relatives, not by its own scores alone.
     """
 
     seed: int
@@ -52,6 +57,7 @@ class Choosing:
     tournament: int = 4
     pressure: float = 0.9
     policy: Name = Name.EVOLVE
+    pooled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ class Breeder:
         self._writer = writer
         self._direction = direction
         self._members = islands.Members(lineages.keeping.count)
+        self._judge = Judge(population, direction, SEED)
         self._tallies: Mapping[Arm, Tally] = {}
         self._base = ""  # parent of the present round, where children come in rounds
         self._breeding = [arm for arm in means.operators if arm.operator != REPAIR]
@@ -106,17 +113,28 @@ class Breeder:
             state: what ``state`` returned at the end of that session; None for a search that begins.
             foundings: the events of that kind, in order; others are passed over.
         """
-        variants = [self._population.variants[name] for name in noted]
-        for variant in variants:
-            self._writer.note(variant)
+        for name in noted:
+            self._writer.note(self._population.variants[name])
+        variants = (self._population.variants[name] for name in self._population.measured_whole)
         whole = (one for one in variants if self._population.has_source(one.digest))
         known = ((one, self._population.fitness(one.id)) for one in whole)
-        scored = ((one, self._key(fitness)) for one, fitness in known if fitness is not None)
+        scored = [(one, self._key(fitness)) for one, fitness in known if fitness is not None]
+        for variant, _ in scored:
+            self._judge.note(variant.id, new=True)
         self._members = islands.members(self._lineages.keeping.count, scored, foundings)
         if state is not None:
             self._tallies = {Arm(*arm): Tally(*sums) for arm, sums in state["arms"]}
             self._lineages.restore(state["lineages"])
             self._base = str(state["base"])
+            self._mend()
+
+    def _mend(self) -> None:
+        """Let the seed live where nobody does, and forget who is gone: a repair may take variants out."""
+        for island, one in self._lineages.alive.items():
+            if not self._members.on(island):
+                self._members.note(Event(islands.FOUNDED, "", 0.0, {"variant": SEED, "island": island}))
+            if one.best not in self._members.everybody:
+                one.best = ""
 
     def state(self) -> dict[str, Any]:
         """Return as plain JSON what ``restore`` cannot tell from the population."""
@@ -134,6 +152,7 @@ class Breeder:
         self._writer.note(variant)
         fitness = self._population.fitness(variant.id)
         if fitness is not None and self._population.has_source(variant.digest):
+            self._judge.note(variant.id, new=variant.id not in self._members.everybody)
             self._members.add(variant, self._key(fitness))
 
     def learn(self, birth: Birth, child: str | None, cost: float) -> None:
@@ -144,14 +163,24 @@ class Breeder:
             child: id of the child; None when there is none.
             cost: in bursts.
         """
+        self._learn(birth.arm, birth.island, child, cost)
+
+    def learn_late(self, variant: Variant, cost: float) -> None:
+        """Tell both bandits what came of a child that had its full burst later than its birth."""
+        own = (variant.operator, variant.model)
+        arm = next((arm for arm in self._means.operators if (arm.operator, arm.model) == own), None)
+        self._learn(arm or Arm(*own), variant.island, variant.id, cost)
+
+    def _learn(self, arm: Arm, island: int, child: str | None, cost: float) -> None:
         own = None if child is None else self._population.fitness(child)
         before = [] if child is None else self._population.before(child)
-        if birth.arm in self._means.operators:
+        if arm in self._means.operators:
             best = min(before, key=lambda one: self._direction.key(one.mean), default=None)
             gain = 0.0 if own is None or best is None else rewards.improvement(own, best, self._direction)
-            self._tallies = self._means.bandit.updated(self._tallies, birth.arm, gain, cost)
-        if birth.arm.operator != REPAIR:
-            self._lineages.learn(birth.island, self._best(birth.island), self._gain(birth.island, own), cost)
+            self._tallies = self._means.bandit.updated(self._tallies, arm, gain, cost)
+        if arm.operator != REPAIR and child is not None:
+            leading, more = self._best(island), self._gain(island, own)
+            self._lineages.learn(island, leading, more, cost)
 
     def settle(self, used: float, at: float) -> list[Event]:
         """Return which lineages are given up and founded, already followed.
@@ -165,17 +194,69 @@ class Breeder:
             self._tallies = {arm: tally.faded(_SHAKEN) for arm, tally in self._tallies.items()}
         return events
 
-    def birth(self, ticket: int, asking: bool) -> Birth | None:
+    @property
+    def pooled(self) -> bool:
+        """Say whether variants are judged by what was measured of their relatives."""
+        return self._choosing.pooled
+
+    @property
+    def judge(self) -> Judge:
+        """What variants are probably worth."""
+        return self._judge
+
+    @property
+    def everybody(self) -> Ranking:
+        """The ranking of all that have a score."""
+        return self._members.everybody
+
+    def leader(self) -> tuple[str, float, float] | None:
+        """Return who is probably the best, with the mean and standard deviation of its score.
+
+        It is an estimate, and no proof: None before anybody has a score, or where relatives do not count.
+        """
+        names = self._members.everybody.best(_ELITES)
+        if not names or not self._choosing.pooled:
+            return None
+        worth = self._judge.posterior(names, self._members.everybody)
+        best = min(range(len(names)), key=lambda place: worth[place][0])
+        mean, deviation = worth[best]
+        return names[best], self._direction.key(mean), deviation
+
+    def challenger(self, champion: str, used: float) -> str | None:
+        """Return the leader, if it is worth the bursts of a race with the champion.
+
+        A proof costs about as many bursts whatever the lead, so one waits until the lead is large; when most
+        of the budget is used, or nothing helps any more, a small one has to do.
+
+        Args:
+            champion: its id.
+            used: share of the budget that is used.
+        """
+        leader, noise = self.leader(), self._population.noise()
+        if leader is None or leader[0] == champion:
+            return None
+        ((own, _),) = self._worth([champion])
+        lead = own - self._direction.key(leader[1])
+        late = used > _LATE or self._lineages.level > 0
+        wanted = (_SMALL_LEAD if late else _LEAD) * (0.0 if math.isnan(noise) else noise)
+        return leader[0] if lead > wanted else None
+
+    def birth(
+        self, ticket: int, asking: bool, part: Part = Part.WHOLE, asks: bool | None = None
+    ) -> Birth | None:
         """Plan the next child; None when no arm is free.
 
         Args:
             ticket: number of the job; with the run's seed it decides every choice.
             asking: whether a language model may be asked now.
+            part: what of it is to be done.
+            asks: whether it has to be by a language model, or without one; None for either.
         """
         rng = self.generator(ticket)
         operators = self._means.operators
         arity = {arm.operator: operator.arity for arm, operator in operators.items()}
-        open_ = (arm for arm in self._breeding if asking or not arm.model)
+        allowed = (False, True) if asking else (False,)
+        open_ = (arm for arm in self._breeding if bool(arm.model) in (allowed if asks is None else (asks,)))
         free = offered(open_, arity, len(self._members.everybody))
         if not free:
             return None
@@ -185,7 +266,21 @@ class Breeder:
         parents = self._parents(island, operator.arity, rng)
         neighbours = self._members.ranking(island) if arm.model else None
         context = self._writer.context(ticket, parents, neighbours, self._lineages.level)
-        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
+        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket), part)
+
+    def known(self, ticket: int, arm: Arm, parents: Sequence[str], island: int | None = None) -> Birth:
+        """Return the birth of a child that has been written already, without an operator.
+
+        Args:
+            ticket: number of the job.
+            arm: how it was made.
+            parents: ids of its parents.
+            island: where it is born; None for the first parent's.
+        """
+        where = self._population.variants[parents[0]].island if island is None else island
+        context = self._writer.context(ticket, parents, None)
+        rng = self._operator_generator(ticket)
+        return Birth(ticket, arm, None, context, where, rng, Part.MEASURE)
 
     def repair(self, ticket: int, broken: Variant) -> Birth | None:
         """Plan the one attempt to repair a broken child; None when nobody can."""
@@ -198,14 +293,18 @@ class Breeder:
         context = self._writer.context(ticket, [broken.id], None)
         return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
 
-    def again(self, ticket: int, arm: Arm, context: Context, island: int) -> Birth:
+    def adoption(self, ticket: int, parent: Variant, arm: Arm) -> Birth:
+        """Plan a birth that has its proposal already, and needs no operator."""
+        return self.known(ticket, arm, [parent.id])
+
+    def again(self, ticket: int, arm: Arm, context: Context, island: int, part: Part = Part.WHOLE) -> Birth:
         """Return a birth that an earlier session planned; its operator is None if its model is gone."""
         operator = self._means.operators.get(arm)
-        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket))
+        return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket), part)
 
-    def generator(self, ticket: int) -> Generator:
-        """Return the generator that plans one job: the same for the same seed and ticket."""
-        return np.random.default_rng([self._choosing.seed, ticket])
+    def generator(self, ticket: int, *stream: int) -> Generator:
+        """Return the generator that plans one job, or another of its own: the same for the same arguments."""
+        return np.random.default_rng([self._choosing.seed, ticket, *stream])
 
     def _operator_generator(self, ticket: int) -> Generator:
         """Return the generator of a birth's operator, whatever was drawn in planning the birth."""
@@ -221,14 +320,23 @@ class Breeder:
     def _key(self, fitness: Fitness | None) -> float:
         return selection.rank_key(fitness, self._direction)
 
-    def _drawn(self, variant: str, rng: Generator) -> float:
-        """Draw a variant's rank key from its posterior; as it stands while the noise is unknown."""
-        fitness = self._population.fitness(variant)
-        if fitness is None:
-            return math.inf
-        prior = min(self._population.before(variant), key=lambda one: self._key(one), default=None)
-        mean, deviation = rewards.shrunk(fitness, prior, self._direction)
-        return float(rng.normal(mean, deviation)) if deviation else mean
+    def _worth(self, names: Sequence[str]) -> list[tuple[float, float]]:
+        """Return mean and standard deviation of the keys of variants, as far as they are known."""
+        if self._choosing.pooled:
+            return self._judge.posterior(names, self._members.everybody)
+        found = []
+        for name in names:
+            fitness, before = self._population.fitness(name), self._population.before(name)
+            prior = min(before, key=lambda one: self._key(one), default=None)
+            found.append(
+                (math.inf, 0.0) if fitness is None else rewards.shrunk(fitness, prior, self._direction)
+            )
+        return found
+
+    def _drawn(self, names: Sequence[str], rng: Generator) -> dict[str, float]:
+        """Draw the keys of variants from what is known of them: who is unsure wins now and then."""
+        worth = self._worth(names)
+        return {name: float(rng.normal(*known)) for name, known in zip(names, worth, strict=True)}
 
     def _best(self, island: int) -> str:
         """Return the best of an island: the one that was, until another is better past the noise."""
@@ -280,12 +388,14 @@ class Breeder:
             return self._tournament(everybody, rng)
         if rng.random() < self._choosing.epsilon:
             return everybody[int(rng.integers(len(everybody)))]
-        return min(best, key=lambda one: self._drawn(one, rng))
+        drawn = self._drawn(best, rng)
+        return min(best, key=drawn.__getitem__)
 
     def _tournament(self, names: Sequence[str], rng: Generator) -> str:
         choosing = self._choosing
-        key = functools.cache(lambda one: self._drawn(one, rng))
-        return selection.tournament(names, key, choosing.tournament, choosing.pressure, rng)
+        entrants = selection.entrants(names, choosing.tournament, rng)
+        drawn = self._drawn(entrants, rng)
+        return selection.tournament(entrants, drawn.__getitem__, len(entrants), choosing.pressure, rng)
 
     def _founder(self, island: int, others: Sequence[str]) -> str:
         """Choose who founds an island: the seed, or an elite unlike the best of the other lineages."""

@@ -6,21 +6,27 @@ import functools
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from evolve.ancestry import Ancestry
-from operators.proposal import Ancestor, Attempt, Context, Parent
+from evolve.memory import Memory
+from evolve.rungs import PROMOTED
+from evolve.stopping import percent
+from evolve.tuned import newest_weights
+from operators.proposal import Ancestor, Attempt, Context, Number, Parent
 from population import selection
-from population.fitness import Fitness
+from population.fitness import Fitness, failed
+from population.gain import gained
+from population.genome import TuneError, values_of
 from population.ranking import Ranking
 from population.selection import Lines
 from population.store import Population
-from population.variant import Direction, State, Variant
+from population.variant import Direction, Measurement, State, Variant
 
 _ATTEMPTS = 10
+_NEAR = 40  # variants around a parent that are looked at for those
 _INSPIRATIONS = 2
+_NUMBERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,20 @@ class Writer:
         population: what is known.
         briefing: what every operator is told.
         ancestry: looks up what two parents descend from; None to leave that out.
+        memory: knows the ideas that were tried; without it only those near the parents are told.
     """
 
-    def __init__(self, population: Population, briefing: Briefing, ancestry: Ancestry | None = None) -> None:
+    def __init__(
+        self,
+        population: Population,
+        briefing: Briefing,
+        ancestry: Ancestry | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         self._population = population
         self._briefing = briefing
         self._ancestry = ancestry
+        self._memory = memory
         self._children: defaultdict[str, dict[str, None]] = defaultdict(dict)
 
     def note(self, variant: Variant) -> None:
@@ -66,7 +80,7 @@ class Writer:
         """
         briefing = self._briefing
         parents = tuple(map(self._parent, names))
-        return Context(
+        context = Context(
             task=briefing.task,
             metric=briefing.metric,
             direction=briefing.direction,
@@ -79,6 +93,23 @@ class Writer:
             ancestor=self._ancestor(names),
             level=level,
         )
+        return (
+            context if self._memory is None else self._reminded(context, self._memory, neighbours is not None)
+        )
+
+    def _reminded(self, context: Context, memory: Memory, read: bool) -> Context:
+        """Return a context with what is remembered; most of it only if a model reads it."""
+        if not read:
+            return replace(context, known=memory.known)
+        parent = context.parents[0].variant.id
+        return replace(
+            context,
+            attempts=(*memory.refused(parent), *context.attempts),
+            history=memory.history(parent),
+            failures=memory.recurring(),
+            lessons=memory.lessons(),
+            known=memory.known,
+        )
 
     def _ancestor(self, names: Sequence[str]) -> Ancestor | None:
         """Return what two parents have in common, None where it is not to be told."""
@@ -90,9 +121,24 @@ class Writer:
         variant = population.variants[name]
         measured = [m for m in population.measurements(name) if m.purpose.searches]
         last = measured[-1] if measured else None
-        curve = next((m.curve for m in reversed(measured) if m.digest == variant.digest and m.curve), ())
+        whole = (m for m in reversed(measured) if m.purpose.whole)
+        curve = next((m.curve for m in whole if m.digest == variant.digest and m.curve), ())
         failure = last.failure if last is not None and last.state is State.FAILED else None
-        return Parent(variant, population.source(variant.digest), population.fitness(name), curve, failure)
+        source = population.source(variant.digest)
+        numbers = self._numbers(name, source)
+        return Parent(variant, source, population.fitness(name), curve, failure, numbers)
+
+    def _numbers(self, name: str, source: str) -> tuple[Number, ...]:
+        """Tell what tuning says of a variant's numbers: its own, or that of a tuned ancestor."""
+        weights = newest_weights(self._population, name)
+        if not weights:
+            return ()
+        try:
+            values = values_of(source)
+        except (SyntaxError, TuneError):
+            return ()
+        known = [one for one in weights if one in values][:_NUMBERS]
+        return tuple(Number(one, weights[one]["matters"], values[one]) for one in known)
 
     def _inspirations(self, parents: Sequence[Parent], ranking: Ranking) -> tuple[Parent, ...]:
         """Choose a few other variants that are good and unlike the parents."""
@@ -111,11 +157,30 @@ class Writer:
         return tuple(map(self._parent, chosen))
 
     def _attempts(self, parent: Variant) -> tuple[Attempt, ...]:
-        """Tell what was tried on the parent and beside it, and what came of it; oldest first."""
+        """Tell what was tried on the parent and beside it, and what came of it; oldest first.
+
+        What was tried on the parent goes before what was tried beside it, then what is clear before what is
+        within the noise, then the latest; each idea once.
+        """
         around = (self._children.get(one, {}) for one in (parent.id, *reversed(parent.parents)))
-        latest = (one for children in around for one in reversed(children) if one != parent.id)
-        near = [self._population.variants[one] for one in itertools.islice(latest, _ATTEMPTS)]
-        return tuple(Attempt(one.hypothesis, self._outcome(one)) for one in reversed(near))
+        latest = ((place > 0, one) for place, names in enumerate(around) for one in reversed(names))
+        near: dict[str, tuple[bool, bool, int, Variant]] = {}
+        for age, (beside, name) in enumerate(itertools.islice(latest, _NEAR)):
+            variant = self._population.variants[name]
+            if name != parent.id:
+                near.setdefault(variant.hypothesis, (beside, not self._clear(variant), age, variant))
+        chosen = sorted(near.values(), key=lambda one: one[:3])[:_ATTEMPTS]
+        shown = [variant for *_, variant in sorted(chosen, key=lambda one: -one[2])]
+        return tuple(Attempt(one.hypothesis, self._outcome(one)) for one in shown)
+
+    def _clear(self, variant: Variant) -> bool:
+        """Say whether it is known what an idea is worth: it fails, or its gain or loss is past the noise."""
+        population = self._population
+        own = population.fitness(variant.id)
+        if own is None:
+            return failed(population.scores(variant.id))
+        gain = gained(own, population.before(variant.id), self._briefing.direction)
+        return gain is not None and abs(gain.value) > gain.error
 
     def _outcome(self, variant: Variant) -> str:
         """Say in a few words what came of a variant."""
@@ -123,18 +188,33 @@ class Writer:
         own = population.fitness(variant.id)
         if own is None:
             measured = population.measurements(variant.id)
-            failure = measured[-1].failure if measured else None
-            return "not measured yet" if failure is None else f"failed: {failure.kind}: {failure.message}"
+            return unscored(measured[-1] if measured else None, variant.id in population.notes(PROMOTED))
         return compared(own, population.before(variant.id), self._briefing.direction)
+
+
+def unscored(last: Measurement | None, promoted: bool) -> str:
+    """Say what came of a variant without a score.
+
+    Args:
+        last: its last burst, if it had any.
+        promoted: its full burst is to come.
+    """
+    if last is None:
+        return "not measured yet"
+    if last.failure is not None:
+        return f"failed: {last.failure.kind}: {last.failure.message}"
+    if last.score is None:
+        return f"stopped at {percent(last.share)} of its burst: its loss was well above the best one's"
+    if promoted:
+        return f"{last.score:.4f} at {percent(last.share)} of a burst, its full burst is to come"
+    return f"stopped at {percent(last.share)} of a burst: {last.score:.4f}, not among the best there"
 
 
 def compared(own: Fitness, parents: Sequence[Fitness], direction: Direction) -> str:
     """Say how a child's fitness stands to its best parent's."""
-    if not parents:
+    gain = gained(own, parents, direction)
+    if gain is None:
         return f"{own}"
-    best = min(parents, key=lambda one: direction.key(one.mean))
-    gain = direction.gain(own.mean, over=best.mean)
-    noise = np.hypot(own.standard_error, best.standard_error)
-    word = "better" if gain > 0 else "worse"
-    doubt = " (within noise)" if abs(gain) < noise else ""
-    return f"{own}, {word} than its parent by {abs(gain):.4f}{doubt}"
+    word = "better" if gain.value > 0 else "worse"
+    doubt = " (within noise)" if abs(gain.value) < gain.error else ""
+    return f"{own}, {word} than its parent by {abs(gain.value):.4f}{doubt}"

@@ -6,9 +6,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evolve import settings
-from evolve.docket import JOBS, PROGRESS, RUNNING, WISHES, Planned, job_of, proposal_of, trials_of, wish_of
+from evolve.docket import (
+    JOBS,
+    PROGRESS,
+    RUNNING,
+    SHELF,
+    WISHES,
+    Planned,
+    job_of,
+    proposal_of,
+    shelved_of,
+    trials_of,
+    wish_of,
+)
 from evolve.errors import InputError
-from evolve.jobs import Measure
+from evolve.jobs import Measure, Reflect
+from evolve.rungs import PROMOTED
 from evolve.runs import looked_at
 from operators.proposal import Proposal
 from population import fsck
@@ -63,7 +76,15 @@ def _job(note: Note) -> Mention:
     if isinstance(job, Planned):
         shown = (*job.context.parents, *job.context.inspirations)
         return Mention(sources=tuple((one.variant.id, one.variant.digest) for one in shown))
+    if isinstance(job, Reflect):
+        return Mention()
     return Mention(sources=((job.variant, job.digest if isinstance(job, Measure) else ""),))
+
+
+def _shelved(note: Note) -> Mention:
+    planned, _ = shelved_of(note.value)
+    shown = (*planned.context.parents, *planned.context.inspirations)
+    return Mention(sources=tuple((one.variant.id, one.variant.digest) for one in shown))
 
 
 def _progress(note: Note) -> Mention:
@@ -95,11 +116,18 @@ def _search(note: Note) -> Mention:
     return Mention((str(race["duel"]["contender"]),), otherwise=Note(META, _SEARCH, without))
 
 
+def _promoted(note: Note) -> Mention:
+    bool(note.value["late"])
+    return Mention((note.key,))
+
+
 _LOOKS: Mapping[str, Callable[[Note], Mention]] = {
     JOBS: _job,
     PROGRESS: _progress,
     RUNNING: _running,
+    SHELF: _shelved,
     WISHES: _wish,
+    PROMOTED: _promoted,
 }
 
 

@@ -7,13 +7,14 @@ import datetime
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
 
-from evolve import checking, exporting, interrupts, runs, session
+from evolve import checking, comparing, contest, exporting, interrupts, runs, session
 from evolve import doctor as doctor_module
 from evolve.errors import EngineFault, EvolveError, InputError
 from evolve.preparing import prepare
@@ -26,6 +27,7 @@ from evolve.report.counting import choose_counter
 from evolve.report.exported import exported
 from evolve.report.final import final, final_data
 from evolve.report.live import choose_display
+from evolve.report.policies import compared, compared_data
 from evolve.report.show import show as show_of
 from evolve.report.show import show_data
 from evolve.report.status import status as status_of
@@ -125,6 +127,9 @@ def run(
     islands: Annotated[int | None, _option("islands")] = None,
     patience: Annotated[int | None, _option("patience")] = None,
     stagnation: Annotated[int | None, _option("stagnation")] = None,
+    proposals: Annotated[float | None, _option("proposals")] = None,
+    explored: Annotated[float | None, _option("explored")] = None,
+    pooled: Annotated[bool | None, _option("pooled", "--pooled/--no-pooled")] = None,
     selection: Annotated[str | None, _option("selection")] = None,
     epsilon: Annotated[float | None, _option("epsilon")] = None,
     tournament: Annotated[int | None, _option("tournament")] = None,
@@ -133,15 +138,20 @@ def run(
     seed_replicates: Annotated[int | None, _option("seed_replicates")] = None,
     replicates: Annotated[float | None, _option("replicates")] = None,
     confidence: Annotated[float | None, _option("confidence")] = None,
+    remember: Annotated[bool | None, _option("remember", "--remember/--no-remember")] = None,
+    retest: Annotated[float | None, _option("retest")] = None,
+    lessons_every: Annotated[int | None, _option("lessons_every")] = None,
+    control: Annotated[float | None, _option("control")] = None,
+    rung: Annotated[float | None, _option("rung")] = None,
+    reduction: Annotated[int | None, _option("reduction")] = None,
+    early_stop: Annotated[float | None, _option("early_stop")] = None,
     as_json: Json = False,
 ) -> None:
     """Search for a better train.py."""
-    given = {name: value for name, value in locals().items() if name in Settings.model_fields}
-    flags = {**given, "models": tuple(model or ()), "prices": _prices(price)}
-    file = config or (Path(FILE) if Path(FILE).is_file() else None)
-    chosen = folder or Path("runs") / f"{datetime.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - a name for a person
+    settings = _settings(locals())
+    chosen = folder or _new_folder()
     runs.refuse_existing(chosen)
-    prepared = prepare(load(file, flags))
+    prepared = prepare(settings)
     runs.create(chosen, prepared)
     _search(chosen, lambda display: session.run(chosen, prepared, display), as_json)
 
@@ -270,6 +280,50 @@ def ablate(
     raise typer.Exit(0 if small.as_good else 1)
 
 
+@app.command(
+    "compare-policies",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    options_metavar="[SEED] [OPTIONS] [FLAGS OF run]",
+)
+def compare_policies(
+    context: typer.Context,
+    policies: Annotated[
+        str | None, typer.Option("--policies", help="which, such as evolve,greedy,random; default: all")
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            "--seeds", help=f"how many ({contest.SEEDS}), or a list such as 4,7,9", show_default=False
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--run", help="folder of all runs; default: runs/<date-time>", show_default=False),
+    ] = None,
+    parallel: Annotated[
+        int, typer.Option("--parallel", min=1, help="runs at once, each with all its --slots")
+    ] = 1,
+    table: Annotated[
+        bool, typer.Option("--table", help="show what has ended so far, and run nothing")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run evolve and its baselines on one budget: does evolution pay here? Takes the flags of `run`, too."""
+    asked = _settings(_flags_of_run(context)) if context.args else None
+    names = None if policies is None else contest.parse_policies(policies)
+    numbers = None if seeds is None else contest.parse_seeds(seeds)
+    if table:
+        found = contest.looked_at(folder or Path())
+        _compared(replace(found, policies=names or found.policies, seeds=numbers or found.seeds), as_json)
+        return
+    chosen = folder or _new_folder()
+    if asked is None and not contest.is_comparison(chosen):
+        asked = _settings({})
+    with contest.opened(chosen, asked, names, numbers) as comparison:
+        comparing.compare(comparison, parallel, choose_counter(as_json, console))
+        _compared(comparison, as_json)
+
+
 @app.command()
 def fsck(
     folder: RunFolder,
@@ -364,6 +418,36 @@ def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
             console.print(final(population, folder), crop=False)
     if reason == interrupts.INTERRUPTED:
         raise typer.Exit(INTERRUPTED)
+
+
+def _settings(given: Mapping[str, Any]) -> Settings:
+    """Put the flags of ``run`` and the settings file together."""
+    flags = {name: value for name, value in given.items() if name in Settings.model_fields}
+    flags |= {"models": tuple(given.get("model") or ()), "prices": _prices(given.get("price"))}
+    default = Path(FILE) if Path(FILE).is_file() else None
+    return load(Path(given["config"]) if given.get("config") else default, flags)
+
+
+def _flags_of_run(context: typer.Context) -> Mapping[str, Any]:
+    """Read what is left of a command line as ``run`` would."""
+    given = dict(
+        typer.main.get_group(app).commands["run"].make_context("python -m evolve run", [*context.args]).params
+    )
+    for flag, ours in (("policy", "--policies"), ("seed", "--seeds")):
+        if given[flag] is not None:
+            raise InputError(f"--{flag} is for one run; give {ours}")
+    return given
+
+
+def _new_folder() -> Path:
+    """Name a folder for somebody who gives no name."""
+    return Path("runs") / f"{datetime.datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - a name for a person
+
+
+def _compared(comparison: contest.Comparison, as_json: bool) -> None:
+    """Print what the policies came to."""
+    outcome = comparison.outcome()
+    _print(as_json, lambda: compared_data(outcome), lambda: compared(outcome), crop=False)
 
 
 def _print(

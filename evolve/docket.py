@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from evolve.jobs import Birth, Job, Measure, Tune
+from evolve.jobs import Birth, Job, Measure, Part, Reflect, Tune
+from evolve.stopping import Bar
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from operators.proposal import Context, Proposal, Refusal
@@ -25,6 +26,7 @@ from population.store import Population
 from population.variant import Measurement, Purpose
 
 JOBS, PROGRESS, RUNNING, WISHES = "notes.jobs", "notes.progress", "notes.running", "notes.wishes"
+SHELF = "notes.shelf"
 PATIENCE = 3
 """Crashes that a source may be running at before it is taken for their cause; the last of them alone."""
 
@@ -40,6 +42,9 @@ class Planned:
     arm: Arm
     island: int
     context: Context
+    part: Part = Part.WHOLE
+    bar: Bar = ()
+    spare: bool = False
 
 
 class Docket:
@@ -53,7 +58,7 @@ class Docket:
         self._population = population
         self._next = 1 + max(map(int, population.notes(WISHES)), default=-1)
         self._wishes: list[_Queued] = []
-        self._repairs: list[_Queued] = []  # apart: there may be many while no model may be asked
+        self._asking: list[_Queued] = []  # apart: there may be many while no model may be asked
         for key, value in population.notes(WISHES).items():
             self._queue(int(key), wish_of(value))
 
@@ -61,7 +66,7 @@ class Docket:
 
     def wished(self, *wishes: Wish) -> list[Next]:
         """Return what is wished for, of some kinds."""
-        queues = [self._wishes, self._repairs if Wish.REPAIR in wishes else []]
+        queues = [self._wishes, self._asking if any(wish.asks for wish in wishes) else []]
         return [one for queue in queues for wish, _, one in queue if wish in wishes]
 
     def wish(self, wanted: Next) -> None:
@@ -71,8 +76,8 @@ class Docket:
         self._population.stage(Note(WISHES, str(number), {**asdict(wanted), "wish": wanted.wish.value}))
 
     def take(self, may_ask: bool) -> Next | None:
-        """Take the most urgent wish that can be had now; a repair waits until a model may be asked."""
-        queues = [queue for queue in (self._wishes, self._repairs if may_ask else []) if queue]
+        """Take the most urgent wish that can be had now; what asks a model waits until one may be asked."""
+        queues = [queue for queue in (self._wishes, self._asking if may_ask else []) if queue]
         if not queues:
             return None
         _, number, found = heapq.heappop(min(queues, key=lambda queue: queue[0][:2]))
@@ -80,7 +85,7 @@ class Docket:
         return found
 
     def _queue(self, number: int, wanted: Next) -> None:
-        queue = self._repairs if wanted.wish is Wish.REPAIR else self._wishes
+        queue = self._asking if wanted.wish.asks else self._wishes
         heapq.heappush(queue, (wanted.wish, number, wanted))
 
     # Jobs
@@ -93,7 +98,7 @@ class Docket:
         """Cross a job out, with all of its progress."""
         self._population.stage(*(Gone(table, str(ticket)) for table in (JOBS, PROGRESS, RUNNING)))
 
-    def jobs(self) -> Iterator[Planned | Measure | Tune]:
+    def jobs(self) -> Iterator[Planned | Measure | Tune | Reflect]:
         """Yield the jobs that are written down, in the order of their tickets.
 
         A birth whose parents' sources are gone is crossed out.
@@ -104,7 +109,7 @@ class Docket:
             except Corrupt:
                 self.end(job.ticket)
 
-    def _jobs(self) -> list[Planned | Measure | Tune]:
+    def _jobs(self) -> list[Planned | Measure | Tune | Reflect]:
         notes = self._population.notes(JOBS)
         return [job_of(notes[key]) for key in sorted(notes, key=int)]
 
@@ -126,6 +131,29 @@ class Docket:
             ancestor=above,
         )
         return replace(planned, context=context)
+
+    # The shelf
+
+    def shelve(self, birth: Birth, proposal: Proposal) -> None:
+        """Write down a proposal that waits for a burst."""
+        value = {**_written(birth), "proposal": msgspec.to_builtins(proposal)}
+        self._population.stage(Note(SHELF, str(birth.ticket), value))
+
+    def unshelve(self, ticket: int) -> None:
+        """Cross out a proposal that waits no more."""
+        self._population.stage(Gone(SHELF, str(ticket)))
+
+    def shelf(self) -> Iterator[tuple[Planned, Proposal]]:
+        """Yield the proposals that wait, with the births that they came of, in the order of their tickets.
+
+        Those whose parents' sources are gone are crossed out.
+        """
+        for key in sorted(notes := self._population.notes(SHELF), key=int):
+            planned, proposal = shelved_of(notes[key])
+            try:
+                yield self._sourced(planned), proposal
+            except Corrupt:
+                self.unshelve(planned.ticket)
 
     # Progress
 
@@ -186,7 +214,7 @@ class Docket:
         """Return the variants that are being tuned, or wait for it."""
         names = {one.variant for one in self.wished(Wish.TUNE, Wish.CONFIRM)}
         for job in self._others():
-            if isinstance(job, Tune) or job.purpose is Purpose.CONFIRM:
+            if job.purpose in (Purpose.TRIAL, Purpose.CONFIRM):
                 names.add(job.variant)
         return names
 
@@ -205,7 +233,7 @@ class Docket:
         return wished | begun | {str(one) for one in born if one is not None}
 
     def _others(self) -> list[Measure | Tune]:
-        return [job for job in self._jobs() if not isinstance(job, Planned)]
+        return [job for job in self._jobs() if isinstance(job, Measure | Tune)]
 
 
 def recover(population: Population, crashed: bool) -> int:
@@ -233,16 +261,28 @@ def wish_of(value: Any) -> Next:
     return msgspec.convert(value, Next)
 
 
-def job_of(value: Any) -> Planned | Measure | Tune:
+def job_of(value: Any) -> Planned | Measure | Tune | Reflect:
     """Return the job that a note holds; a birth's parents come without their sources."""
     match value["kind"]:
         case "birth":
             context = msgspec.convert(json.loads(value["context"]), Context)
-            return Planned(value["ticket"], Arm(**value["arm"]), value["island"], context)
+            arm, bar = Arm(**value["arm"]), tuple(value.get("bar", ()))
+            part, spare = Part(value.get("part", Part.WHOLE)), bool(value.get("spare", False))
+            return Planned(value["ticket"], arm, value["island"], context, part, bar, spare)
         case "measure":
             return msgspec.convert(value["job"], Measure)
+        case "reflect":
+            return msgspec.convert(value["job"], Reflect)
         case _:
             return msgspec.convert(value["job"], Tune)
+
+
+def shelved_of(value: Any) -> tuple[Planned, Proposal]:
+    """Return the birth and the proposal that a note of the shelf holds."""
+    planned = job_of(value)
+    if not isinstance(planned, Planned):
+        raise ValueError("it is no birth")
+    return planned, msgspec.convert(value["proposal"], Proposal)
 
 
 def proposal_of(progress: Mapping[str, Any]) -> Proposal | Refusal | None:
@@ -260,7 +300,7 @@ def trials_of(progress: Mapping[str, Any]) -> tuple[Measurement, ...]:
 def _written(job: Job) -> dict[str, Any]:
     """Return a job as plain JSON; the sources of a birth's parents are known by their hashes."""
     if not isinstance(job, Birth):
-        return {"kind": "measure" if isinstance(job, Measure) else "tune", "job": msgspec.to_builtins(job)}
+        return {"kind": type(job).__name__.lower(), "job": msgspec.to_builtins(job)}
     context = replace(
         job.context,
         parents=tuple(replace(parent, source="") for parent in job.context.parents),
@@ -272,7 +312,10 @@ def _written(job: Job) -> dict[str, Any]:
         "ticket": job.ticket,
         "arm": asdict(job.arm),
         "island": job.island,
+        "part": job.part.value,
         "context": _text(context),
+        "bar": job.bar,
+        "spare": job.spare,
     }
 
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from numpy.random import Generator
 
+from evolve.stopping import Bar
+from evolve.tuning import Winner
+from evolve.weighing import Weight
 from operators.portfolio import Arm
-from operators.proposal import Context, Operator, Refusal
-from population.variant import Measurement, Purpose, Variant
+from operators.proposal import Context, Operator, Proposal, Refusal
+from population.variant import Measurement, Purpose, Value, Variant
+
+
+class Part(enum.StrEnum):
+    """What of a birth is to be done."""
+
+    WHOLE = "whole"
+    PROPOSE = "propose"  # the child is written, and waits on the shelf until its burst is worth a slot
+    MEASURE = "measure"  # it was written before
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +35,9 @@ class Birth:
         context: what the operator gets to know.
         island: where the child is born.
         rng: the operator's own.
+        part: what of it is to be done.
+        bar: what the learning curve of its full burst must not be worse than (see ``stopping``).
+        spare: let the child run on where it would be stopped.
     """
 
     ticket: int
@@ -30,12 +46,19 @@ class Birth:
     context: Context
     island: int
     rng: Generator
-    cost = 1
+    part: Part = Part.WHOLE
+    bar: Bar = ()
+    spare: bool = False
+
+    @property
+    def cost(self) -> int:
+        """Bursts that it takes."""
+        return 0 if self.part is Part.PROPOSE else 1
 
     @property
     def asks(self) -> bool:
         """Say whether a language model is asked."""
-        return bool(self.arm.model)
+        return bool(self.arm.model) and self.part is not Part.MEASURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +71,7 @@ class Measure:
         purpose: what for.
         number: of the seed (see ``seeds``).
         digest: content hash of the source to measure; empty for the variant's own.
+        bar, spare: as of a birth, for a first burst.
     """
 
     ticket: int
@@ -55,6 +79,8 @@ class Measure:
     purpose: Purpose
     number: int = 0
     digest: str = ""
+    bar: Bar = ()
+    spare: bool = False
     cost = 1
 
 
@@ -67,7 +93,11 @@ class Tune:
         variant: id of the variant.
         trials: bursts that it may take.
         seed: of what is drawn.
-        parents: those of the variant's parents whose trials are taken over.
+        parents: the ancestors whose trials are taken over.
+        noise: standard deviation of a burst under the seed of trials, as it was known when this was planned;
+            None while it was not.
+        purpose: what for.
+        first: values to be tried before any are drawn.
     """
 
     ticket: int
@@ -75,6 +105,9 @@ class Tune:
     trials: int
     seed: int
     parents: tuple[str, ...] = ()
+    noise: float | None = None
+    purpose: Purpose = Purpose.TRIAL
+    first: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def cost(self) -> int:
@@ -82,7 +115,25 @@ class Tune:
         return self.trials
 
 
-Job = Birth | Measure | Tune
+@dataclass(frozen=True, slots=True)
+class Reflect:
+    """Have a model condense what the search has seen to a few lessons; it takes no slot.
+
+    Args:
+        ticket: number of the job.
+        ledger: what the search has seen, as text.
+        kept: lessons of a person's that stay.
+        base: mark of the edited text that the present lessons were read from; empty when nobody edited them.
+    """
+
+    ticket: int
+    ledger: str
+    kept: tuple[str, ...]
+    base: str
+    cost = 0
+
+
+Job = Birth | Measure | Tune | Reflect
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +142,14 @@ class Refused:
 
     job: Birth
     refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A child was proposed, to wait on the shelf."""
+
+    job: Birth
+    proposal: Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +169,29 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A variant's trials, in order; the source of the best one has been kept."""
+    """A variant's trials of one tuning, in order, and what all its trials come to.
+
+    Args:
+        variant: whose numbers they are.
+        measurements: the trials.
+        job: what they were made for.
+        winner: the trial that is worth being confirmed, of this tuning or an earlier one; its source is kept.
+        weights: which numbers matter; empty while there are too few trials.
+    """
 
     variant: Variant
     measurements: tuple[Measurement, ...]
     job: Tune
+    winner: Winner | None = None
+    weights: Mapping[str, Weight] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reflected:
+    """What came of looking back: lessons, or why there are none."""
+
+    lessons: tuple[str, ...] | Refusal
+    job: Reflect
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +201,4 @@ class Dropped:
     job: Job
 
 
-Outcome = Refused | Measured | Tuned | Dropped
+Outcome = Refused | Proposed | Measured | Tuned | Reflected | Dropped

@@ -147,6 +147,8 @@ class Lineages:
         worst = sorted(self.alive, key=lambda one: _standing(members, one))[allowed:]
         events = [self._end(island, "the budget goes to better lineages", at) for island in worst]
         barren = [one for one, lineage in self.alive.items() if self._is_barren(lineage)]
+        if len(self.alive) == 1:
+            barren = []  # the last one is what the search stands on: it goes on, and asks for something else
         for island in barren:
             told = f"no gain in {self.alive[island].barren} children"
             events.append(self._end(island, told, at))

@@ -31,6 +31,13 @@ _PLAIN: Mapping[str, Any] = {
     "patience": 0,
     "stagnation": 0,
     "trials": 0,
+    "proposals": 0.0,
+    "pooled": False,
+    "control": 0.0,
+    "rung": 0.0,
+    "early_stop": 0.0,
+    "remember": False,
+    "lessons_every": 0,
 }
 """What no baseline has, as settings."""
 

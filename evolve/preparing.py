@@ -21,6 +21,7 @@ from evolve.tasks.language import LanguageSettings, LanguageTask
 from operators import models
 from operators.llm import LiteLLM
 from operators.models import Choice, ModelError
+from population.genome import parse_tunables
 
 NO_MODEL = "none"
 _CPU_SECONDS, _CUDA_SECONDS = 20.0, 300.0
@@ -73,10 +74,26 @@ def prepare(
     admitted = admission.examine(seed, task.entry)
     if admitted is not None:
         raise InputError(f"{settings.seed_file}: {admitted.message}")
+    check_policy(settings.policy, seed, str(settings.seed_file))
     choice = _choice(settings, environment, resuming)
     confinement = probing.attain(settings.sandbox, cuda=devices[0] != "cpu")
     completed = _completed(settings, task, choice, devices)
     return Prepared(completed, seed, directions, task, choice, devices, confinement)
+
+
+def check_policy(policy: policies.Name, seed: str, name: str) -> None:
+    """Refuse a policy that could do nothing with a seed variant.
+
+    Args:
+        policy: the policy.
+        seed: text of the seed variant, with an entry.
+        name: what the user calls it.
+
+    Raises:
+        InputError: there is nothing that it could change.
+    """
+    if policy is policies.Name.NUMBERS_ONLY and not parse_tunables(seed):
+        raise InputError(f"{name} has no `# tune:` line, so that numbers-only has no numbers to try")
 
 
 def find_devices(wanted: str, slots: int | None) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def improvement(own: Fitness, over: Fitness, direction: Direction) -> float:
     error = math.hypot(_known(own.standard_error), _known(over.standard_error))
     if error == 0.0:
         return max(0.0, gain)
-    noise = _known(own.standard_error) * math.sqrt(own.n)
+    noise = max(_known(one.standard_error) * math.sqrt(one.n) for one in (own, over))
     weight = noise**2 / (noise**2 + error**2)
     mean, deviation = weight * gain, math.sqrt(weight) * error
     z = mean / deviation

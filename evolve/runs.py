@@ -31,12 +31,7 @@ def create(folder: Path, prepared: Prepared) -> None:
     Raises:
         InputError: the folder exists, cannot be made, or lies in the data.
     """
-    data = prepared.settings.data
-    if data is not None and folder.resolve().is_relative_to(data):
-        raise InputError(
-            f"the run folder {folder} lies in the data folder {data}: what the search writes would count as "
-            "text; give another --run, or another --data"
-        )
+    refuse_within_data(folder, prepared)
     refuse_existing(folder)
     draft = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
     try:
@@ -46,6 +41,20 @@ def create(folder: Path, prepared: Prepared) -> None:
     except (OSError, PopulationError) as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise InputError(f"cannot start a run in {folder}: {_reason(error)}") from error
+
+
+def refuse_within_data(folder: Path, prepared: Prepared) -> None:
+    """Refuse a folder for what is written that lies in the data.
+
+    Raises:
+        InputError: it does.
+    """
+    data = prepared.settings.data
+    if data is not None and folder.resolve().is_relative_to(data):
+        raise InputError(
+            f"the run folder {folder} lies in the data folder {data}: what the search writes would count as "
+            "text; give another --run, or another --data"
+        )
 
 
 def _reason(error: OSError | PopulationError) -> str:

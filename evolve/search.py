@@ -26,14 +26,18 @@ from evolve.breeding import Breeder
 from evolve.budget import Counts, Spent, counted
 from evolve.docket import Docket
 from evolve.folding import Folding
-from evolve.jobs import Dropped, Job, Outcome
+from evolve.jobs import Birth, Dropped, Job, Outcome, Proposed
 from evolve.measuring import Brake, Meter
+from evolve.memory import Memory
 from evolve.performing import Performer
 from evolve.planning import Planner
 from evolve.policy import Policy
 from evolve.progress import Snapshot
 from evolve.race import ENTERED, SEED, Race
 from evolve.room import Room
+from evolve.rungs import PROMOTED, Rungs
+from evolve.shelf import Shelf
+from evolve.stopping import Bars
 from evolve.tuning import Studies
 from evolve.wishes import Next, Wish
 from population.errors import PopulationError
@@ -56,6 +60,7 @@ class Search:
         studies: Optuna's studies.
         brake: stops the search when pulled.
         room: waits while the disk is full.
+        memory: knows the ideas that were tried.
         notify: sees every event once it is on the disk.
         clock: unix time.
         monotonic: seconds, for the time used.
@@ -70,6 +75,7 @@ class Search:
         studies: Studies,
         brake: Brake,
         room: Room,
+        memory: Memory,
         notify: Callable[[Event], None],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -80,19 +86,35 @@ class Search:
         self._meter = meter
         self._brake = brake
         self._room = room
+        self._memory = memory
         self._notify = notify
         self._clock = clock
         self._monotonic = monotonic
         self._started = monotonic()
         self._earlier = float(population.meta("clock", 0.0))
         self._counts: Counts = counted(population, SEED, policy.seed_replicates)
-        self._race = Race(policy, population, self._counts, meter.seeds)
+        challenger = self._challenger if breeder.pooled else None
+        self._race = Race(policy, population, self._counts, meter.seeds, challenger)
         self._told: list[Event] = []
-        self._folding = Folding(
-            policy, population, breeder, self._counts, self._told.append, clock, self._race, self._used
-        )
         self._docket = Docket(population)
-        self._planner = Planner(policy, population, breeder, self._race, self._docket)
+        self._shelf = Shelf(breeder.judge, policy.explored)
+        self._rungs = Rungs(policy, population)
+        self._folding = Folding(
+            policy,
+            population,
+            breeder,
+            self._counts,
+            self._recorded,
+            clock,
+            self._race,
+            self._used,
+            self._keep_waiting,
+            self._rungs,
+        )
+        bars = Bars(policy, population, SEED)
+        self._planner = Planner(
+            policy, population, breeder, self._race, self._docket, memory, self._shelf, bars
+        )
         self._performer = Performer(
             policy,
             population,
@@ -101,6 +123,7 @@ class Search:
             studies,
             brake,
             room,
+            memory,
             self._folding.admit,
             self._flushed,
             clock,
@@ -124,7 +147,7 @@ class Search:
                 await self._durable()
                 self._begin(jobs)
                 if not self._tasks:
-                    return self._brake.reason or "there is nothing left to do"
+                    return self._brake.reason or self._idle()
                 outcomes, fault = await self._ended()
                 for outcome in outcomes:
                     self._fold(outcome)
@@ -139,16 +162,27 @@ class Search:
                 self._population.flush()
                 self._tell()
 
+    def _idle(self) -> str:
+        """Say why nothing is left to do: what is left of the evaluations may be less than a burst."""
+        if self._spent().left(self._policy.limits) < 1.0:
+            return budget.used_up(self._policy.limits)
+        return "there is nothing left to do"
+
     def _restore(self) -> None:
         """Take up everything where the last session left it."""
         known, docket = self._population, self._docket
         state: Mapping[str, Any] = known.meta("search", {})
         self._folding.refused_in_a_row = int(state.get("refused_in_a_row", 0))
+        self._memory.restore()
         self._breeder.restore(known.measured, state.get("breeder"), known.events_of(FOUNDED))
         entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
-        self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
+        tunings = self._folding.tunings
+        tunings.restore(state.get("tunings"), docket.held())
+        self._folding.credits.restore(state.get("credits"))
+        self._race.restore(tunings.held, state.get("race"), entered, docket.asked())
         self._counts.replicates += self._race.pending
-        self._planner.restore(int(state.get("ticket", 0)))
+        self._planner.restore(state)
+        self._rungs.restore()
         self._wish_for_the_rest()
 
     def _wish_for_the_rest(self) -> None:
@@ -159,7 +193,7 @@ class Search:
         known, awaited = self._population, self._docket.awaited()
         for name in known.variants:
             unmeasured = known.fitness(name) is None and (name == SEED or not known.scores(name))
-            if unmeasured and name not in awaited:
+            if (unmeasured or name in known.notes(PROMOTED)) and name not in awaited:
                 self._docket.wish(Next(Wish.MEASURE, name))
         for wanted in self._folding.found() if known.fitness(SEED) is not None else []:
             self._docket.wish(wanted)
@@ -183,21 +217,43 @@ class Search:
         self._docket.end(outcome.job.ticket)
         for wanted in self._folding.fold(outcome):
             self._docket.wish(wanted)
+        if self._memory.due() and not self._docket.wished(Wish.REFLECT):
+            self._docket.wish(Next(Wish.REFLECT, SEED))
+
+    def _challenger(self, champion: str) -> str | None:
+        """Choose who is worth a race with the champion; nobody who is being tuned."""
+        found = self._breeder.challenger(champion, self._used())
+        return None if found in self._docket.held() else found
+
+    def _keep_waiting(self, proposed: Proposed) -> str | Birth | None:
+        """Put a proposal on the shelf; return what it is a copy of, or the birth that has to give way."""
+        twin = self._shelf.put(proposed.job, proposed.proposal, self._population.by_fingerprint)
+        if twin:
+            return twin
+        self._docket.shelve(proposed.job, proposed.proposal)
+        least = self._shelf.least(self._breeder.everybody)
+        if least is None:
+            return None
+        self._docket.unshelve(least)
+        return self._shelf.take(least).birth
 
     async def _durable(self) -> None:
         """Have everything recorded so far on the disk, and tell of it."""
         self._stage_state()
         await self._flushed()
+        await self._room.until(self._memory.publish)
 
     def _stage_state(self) -> None:
         """Record how far the search has come, to go with the outcomes that brought it there."""
         state = {
-            "ticket": self._planner.ticket,
+            **self._planner.state(),
             "refused_in_a_row": self._folding.refused_in_a_row,
             "breeder": self._breeder.state(),
             "race": self._race.state(),
+            "tunings": self._folding.tunings.state(),
+            "credits": self._folding.credits.state(),
         }
-        self._population.stage(meta={"search": state})
+        self._population.stage(meta={"search": state, "leader": self._breeder.leader()})
 
     def _stage_clock(self) -> None:
         """Record the time used; a turn may take long, and be cut short."""
@@ -209,6 +265,11 @@ class Search:
         await self._room.until(self._population.flush)
         self._tell()
 
+    def _recorded(self, event: Event) -> None:
+        """Take in an event that is being recorded; it is told once it is on the disk."""
+        self._told.append(event)
+        self._memory.heed(event)
+
     def _tell(self) -> None:
         """Tell of the events that are on the disk."""
         told, self._told[:] = [*self._told], []
@@ -218,7 +279,7 @@ class Search:
     def _chosen(self) -> list[Job]:
         """Choose jobs until enough are under way or a budget forbids more."""
         jobs: list[Job] = []
-        while len(self._tasks) + len(jobs) < self._policy.ahead and not self._brake.on:
+        while not self._brake.on:
             reason = budget.exhausted(
                 self._policy.limits, self._spent(), self._best(), self._policy.direction
             )

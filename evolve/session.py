@@ -5,49 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from evolve import runs
-from evolve.ancestry import Ancestry
-from evolve.breeding import Breeder, Choosing, Means
-from evolve.briefing import Briefing, Writer
+from evolve.briefing import Briefing
 from evolve.bursts import process, scratch
 from evolve.bursts.executor import LocalExecutor, Plan
 from evolve.bursts.sandbox import Level
 from evolve.docket import recover
 from evolve.errors import EngineFault, EvolveError
 from evolve.interrupts import INTERRUPTED, supervised
-from evolve.lineages import Keeping, Lineages
-from evolve.measuring import Brake, Meter
-from evolve.policies import Name
-from evolve.policy import Policy
+from evolve.measuring import Brake
 from evolve.preparing import Prepared
 from evolve.report.live import Display
-from evolve.rewards import Prices
 from evolve.room import Room
 from evolve.search import Search
-from evolve.seeds import Seeds
 from evolve.settings import Settings
-from evolve.tuning import Studies
-from operators.chat import Chat, Model
-from operators.crossover import Crossover
+from evolve.wiring import Asking, number, search_of
 from operators.llm import LiteLLM
 from operators.local import LocalModelError, LocalServer
-from operators.merge import Merge
-from operators.mutate import Mutate
-from operators.portfolio import Arm, arms_of, forms_of
-from operators.proposal import Operator
-from operators.repair import Repair
-from operators.syntactic import Recombine, Syntactic
 from population.disk import write_whole
 from population.errors import PopulationError
 from population.ledger import Call, Event
 from population.store import Population
 
-_PROMPTED = {kind.name: kind.forms for kind in (Mutate, Crossover, Repair)}
-_PLAIN = {Syntactic.name: 0.8, Recombine.name: 0.4}  # prior weights beside a model's 1; that of Merge is set
 _TRIES = 3  # starts of the local LLM server, one after the other, before the search gives up
 _WATCH = 2.0  # seconds between two looks at the local LLM server
 
@@ -104,10 +87,19 @@ async def _wired(
     room = Room(folder, lambda: brake.on, display.event)
     chat, _ = await asyncio.gather(_chat(folder, prepared, population, room, stack), executor.start())
     briefing = Briefing(_described(prepared), task.metric, task.direction, prepared.directions)
-    breeder = breeder_of(settings, population, chat, prepared.choice.models, briefing)
-    meter = Meter(executor, brake, Seeds(_number(settings.seed)), room)
-    studies = Studies(folder / "studies", task.direction)
-    return Search(_policy(prepared), population, breeder, meter, studies, brake, room, display.event)
+    asking = 1 if prepared.choice.local else settings.llm_parallel
+    return search_of(
+        settings,
+        population,
+        folder,
+        Asking(chat, prepared.choice.models, asking),
+        briefing,
+        executor,
+        task.entry,
+        brake,
+        room,
+        display.event,
+    )
 
 
 def plan(folder: Path, prepared: Prepared) -> Plan:
@@ -129,7 +121,7 @@ def plan(folder: Path, prepared: Prepared) -> Plan:
         tokens=settings.burst_tokens,
         context=task.settings.context,
         vocab_size=task.vocab_size,
-        memory_bytes=_number(settings.memory_mb) << 20,
+        memory_bytes=number(settings.memory_mb) << 20,
         confinement=prepared.confinement,
         hidden=task.held_out(),
         vram_bytes=None if settings.vram_mb is None else settings.vram_mb << 20,
@@ -168,7 +160,7 @@ async def _chat(
         timeout=settings.llm_timeout,
         parallel=settings.llm_parallel,
         prices=settings.prices,
-        seed=_number(settings.seed),
+        seed=number(settings.seed),
     )
     stack.push_async_callback(chat.aclose)
     chat.settle()
@@ -205,72 +197,6 @@ async def _kept_alive(server: LocalServer) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def breeder_of(
-    settings: Settings, population: Population, chat: Chat | None, models: Sequence[Model], briefing: Briefing
-) -> Breeder:
-    """Put together what chooses who has the next child, and how."""
-    free, ours = settings.reply == "auto", settings.policy is Name.EVOLVE
-    asked = [form for model in models for form in forms_of(model, free and ours)] if chat is not None else []
-    keeping = Keeping(settings.islands, settings.patience, settings.stagnation)
-    epsilon = settings.epsilon if settings.selection == "epsilon" else None
-    operators = _operators(chat, asked, settings)
-    plain = _PLAIN | ({Merge.name: settings.merge} if settings.merge else {})
-    ancestry = (
-        Ancestry(population, briefing.direction) if ours and (settings.merge or settings.hunks) else None
-    )
-    if not ours:
-        kept = {Mutate.name, Repair.name} if asked else {Syntactic.name}
-        operators = {arm: one for arm, one in operators.items() if arm.operator in kept}
-    return Breeder(
-        population,
-        Lineages(keeping),
-        Means(operators, arms_of(_PROMPTED, plain, asked)),
-        Choosing(_number(settings.seed), epsilon, settings.tournament, settings.pressure, settings.policy),
-        Writer(population, briefing, ancestry),
-        briefing.direction,
-    )
-
-
-def _operators(chat: Chat | None, asked: Sequence[Model], settings: Settings) -> dict[Arm, Operator]:
-    """Return one operator for each arm: those that ask no model, and for each model those that it can do."""
-    operators: dict[Arm, Operator] = {Arm(Syntactic.name): Syntactic(), Arm(Recombine.name): Recombine()}
-    if settings.merge:
-        operators[Arm(Merge.name)] = Merge()
-    if chat is None:
-        return operators
-    for model in asked:
-        kinds = (Mutate(chat, model), Crossover(chat, model, hunks=settings.hunks), Repair(chat, model))
-        operators |= {
-            Arm(one.name, model.name, model.form.value): one for one in kinds if model.form in one.forms
-        }
-    return operators
-
-
-def _policy(prepared: Prepared) -> Policy:
-    """Return the numbers that the loop decides by."""
-    settings = prepared.settings
-    return Policy(
-        direction=prepared.task.direction,
-        limits=runs.limits(settings),
-        prices=_prices(settings),
-        entry=prepared.task.entry,
-        ahead=_number(settings.ahead),
-        asking=1 if prepared.choice.local else settings.llm_parallel,
-        ordered=settings.burst_tokens is not None,
-        trials=settings.trials,
-        seed_replicates=settings.seed_replicates,
-        replicates=settings.replicates,
-        confidence=settings.confidence,
-        numbers_only=settings.policy is Name.NUMBERS_ONLY,
-    )
-
-
-def _prices(settings: Settings) -> Prices:
-    """Put bursts and dollars on one scale; a burst in tokens is taken to last a minute."""
-    seconds = settings.burst if settings.burst_tokens is None and settings.burst else 60.0
-    return Prices(seconds, settings.dollar_per_gpu_hour, timed=settings.burst_tokens is None)
-
-
 def _described(prepared: Prepared) -> str:
     """Describe the task to a model, with the budget of a burst."""
     settings = prepared.settings
@@ -292,12 +218,6 @@ def _greeting(prepared: Prepared) -> str:
             f" (files and network are open to variants: {prepared.confinement.missing or '--sandbox L0'})"
         )
     return f"LLM: {prepared.choice.why}. Bursts of {burst} on {where}; seed {settings.seed}."
-
-
-def _number(value: int | None) -> int:
-    """Return a setting that ``prepare`` has filled in."""
-    assert value is not None
-    return value
 
 
 async def _supervised(

@@ -14,6 +14,15 @@ class Wish(enum.IntEnum):
     CONFIRM = 2
     REPAIR = 3
     TUNE = 4
+    ADOPT = 5  # let a child be born that has the parent's structure and other numbers
+    CREDIT = 6  # measure a champion's parent, with other numbers or its own, under a fresh seed
+    CONTROL = 7  # tune a champion's parent
+    REFLECT = 9
+
+    @property
+    def asks(self) -> bool:
+        """Say whether a language model is needed for it."""
+        return self in (Wish.REPAIR, Wish.REFLECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +31,9 @@ class Next:
 
     Args:
         wish: what to do.
-        variant: to whom.
-        number: of the seed, for a replicate (see ``seeds``).
-        digest: content hash of the source to confirm.
+        variant: to whom; the seed where all are meant.
+        number: of the seed, for a replicate (see ``seeds``); how many trials, for a control.
+        digest: content hash of the source to confirm or adopt; of the champion's, for a control.
     """
 
     wish: Wish

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from operators.chat import Ask, Chat, Model, ReplyForm, Silence
 from operators.edits import Edited, NoEdit, apply_diff, apply_whole
-from operators.prompts import SMALL_ATTEMPTS
+from operators.prompts import SMALL_ATTEMPTS, SMALL_FAILURES, SMALL_HISTORY, SMALL_LESSONS
 from operators.proposal import Context, Proposal, Refusal, RefusalKind
 
 CODE_FORMS = frozenset({ReplyForm.DIFF, ReplyForm.WHOLE})
@@ -20,7 +20,14 @@ def shown_to(model: Model, context: Context) -> Context:
     """Return the part of a context that a model of this size can use."""
     if not model.small:
         return context
-    return replace(context, inspirations=(), attempts=context.attempts[-SMALL_ATTEMPTS:])
+    return replace(
+        context,
+        inspirations=(),
+        attempts=context.attempts[-SMALL_ATTEMPTS:],
+        history=context.history[-SMALL_HISTORY:],
+        failures=context.failures[:SMALL_FAILURES],
+        lessons=context.lessons[:SMALL_LESSONS],
+    )
 
 
 def heated(temperature: float, context: Context) -> float:

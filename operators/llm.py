@@ -50,6 +50,7 @@ def load() -> ModuleType:
         litellm.ModelResponse(
             choices=[{"message": {"role": "assistant", "content": ""}}]
         )  # builds its schemas
+        importlib.import_module("openai.resources")  # half a second, which would fall on the first call
     litellm.telemetry = False
     litellm.drop_params = True  # a model that takes no temperature is asked without one
     litellm.suppress_debug_info = True
@@ -194,7 +195,7 @@ class LiteLLM:
             return await self._close(exchange)
         breaker.begin()
         try:
-            litellm = await asyncio.to_thread(load)
+            litellm = load() if load.cache_info().currsize else await asyncio.to_thread(load)
             exchange.params = self._parameters(model, ask)
             await self._until_answered(litellm, exchange, breaker)
         except asyncio.CancelledError:

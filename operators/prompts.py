@@ -16,7 +16,7 @@ from importlib import resources
 from operators.branches import told
 from operators.chat import ReplyForm
 from operators.edits import spelled, spelled_range
-from operators.proposal import Attempt, Context, Parent
+from operators.proposal import Attempt, Context, Number, Parent
 from population.genome import Tunable
 from population.variant import Direction, Value
 
@@ -33,6 +33,8 @@ OTHER_LENGTH = 8000  # characters of what the second parent of a crossover chang
 OWN_LENGTH = 3000  # of what the first one changed, which is shown whole, too
 TRACEBACK_LENGTH = 3000
 SMALL_DIRECTIONS = 200
+LESSON_LENGTH = 160
+SMALL_LESSONS, SMALL_HISTORY, SMALL_FAILURES = 2, 2, 1
 CURVE_POINTS = 6
 
 
@@ -73,9 +75,10 @@ def mutate(context: Context, form: ReplyForm) -> Messages:
     values = {
         **_goal(context),
         "aim": render(AIMS[context.level], _goal(context)).strip(),
+        **_remembered(context),
         "inspirations": _inspirations(context),
-        "attempts": attempt_list(context.attempts[-ATTEMPTS:]),
         "standing": standing(parent, context),
+        "numbers": number_list(parent.numbers),
         "parent": fenced(parent.source, "python"),
     }
     return ("system", system(context, form)), ("user", render("mutate", values))
@@ -89,7 +92,7 @@ def crossover(context: Context, form: ReplyForm) -> Messages:
     first, second = context.parents[:2]
     values = {
         **_goal(context),
-        "attempts": attempt_list(context.attempts[-ATTEMPTS:]),
+        **_remembered(context),
         "other_standing": standing(second, context),
         "other": fenced(second.source, "python"),
         "standing": standing(first, context),
@@ -130,12 +133,17 @@ def small_mutate(
 
     A tunable is shown with the values offered for it, or with its range when there are none.
     """
-    listed = [f"{t.name} = {spelled(t.value)}, {_may_be(t, offered.get(t.name, ()))}" for t in tunables]
+    words = {one.name: _matters(one) for one in context.parents[0].numbers}
+    listed = [
+        f"{t.name} = {spelled(t.value)}, {_may_be(t, offered.get(t.name, ()))}{words.get(t.name, '')}"
+        for t in tunables
+    ]
     values = {
         **_goal(context),
         "score": _score(context.parents[0]),
         "directions": _short_directions(context),
         "tunables": fenced("\n".join(listed), "text"),
+        "lessons": _short_lessons(context),
         "attempts": attempt_list(context.attempts[-SMALL_ATTEMPTS:], width=80),
         "form": render("json_small" if offered else "json", {}).strip(),
     }
@@ -168,6 +176,14 @@ def attempt_list(attempts: Sequence[Attempt], width: int = 200) -> str:
     if not attempts:
         return "Nothing yet."
     lines = [f"- {_cut(a.hypothesis, width)} => {_cut(a.outcome, width)}" for a in attempts]
+    return fenced("\n".join(lines), "text")
+
+
+def number_list(numbers: Sequence[Number]) -> str:
+    """Return what tuning says of a variant's numbers, as a fenced list, the weightiest first."""
+    if not numbers:
+        return "Nothing yet."
+    lines = [f"- {_cut(one.name, 60)}{_matters(one)}; best so far {spelled(one.best)}" for one in numbers]
     return fenced("\n".join(lines), "text")
 
 
@@ -219,6 +235,30 @@ def _goal(context: Context) -> dict[str, str]:
         "metric": context.metric,
         "better": "lower" if context.direction is Direction.MINIMIZE else "higher",
     }
+
+
+def _remembered(context: Context) -> dict[str, str]:
+    """Return what is remembered of the run, of the parent's line, and of what was tried around it."""
+    failures = [f"- {one.times} times: {_cut(one.what, 200)}" for one in context.failures]
+    lessons = [f"- {_cut(line, LESSON_LENGTH)}" for line in context.lessons]
+    return {
+        "lessons": fenced("\n".join(lessons), "text") if lessons else "None yet.",
+        "failures": fenced("\n".join(failures), "text") if failures else "Nothing yet.",
+        "history": attempt_list(context.history),
+        "attempts": attempt_list(context.attempts[-ATTEMPTS:]),
+    }
+
+
+def _short_lessons(context: Context) -> str:
+    """Return the first lessons for a small model, nothing without any."""
+    lessons = [f"- {_cut(line, 80)}" for line in context.lessons[:SMALL_LESSONS]]
+    shown = fenced("\n".join(lessons), "text")
+    return f"\nLearnt so far:\n{shown}\n" if lessons else ""
+
+
+def _matters(number: Number) -> str:
+    """Say in words whether a number matters."""
+    return {True: " (matters)", False: " (does not matter)", None: ""}[number.matters]
 
 
 def _may_be(tunable: Tunable, values: Sequence[Value]) -> str:

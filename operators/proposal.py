@@ -10,7 +10,22 @@ from typing import Protocol
 from numpy.random import Generator
 
 from population.fitness import Fitness
-from population.variant import Direction, Failure, Variant
+from population.variant import Direction, Failure, Value, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """What tuning says of one tunable.
+
+    Args:
+        name: its name.
+        matters: whether it does; None for neither much nor nothing.
+        best: the best value found, or the one in force.
+    """
+
+    name: str
+    matters: bool | None
+    best: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +38,7 @@ class Parent:
         fitness: its estimate; None for a variant that failed.
         curve: ``(progress, loss)`` pairs of its last burst.
         failure: why it failed, for ``repair``.
+        numbers: what tuning says of its tunables, the weightiest first; empty while it says nothing.
     """
 
     variant: Variant
@@ -30,6 +46,7 @@ class Parent:
     fitness: Fitness | None
     curve: tuple[tuple[float, float], ...] = ()
     failure: Failure | None = None
+    numbers: tuple[Number, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +121,14 @@ class Ancestor:
 
 
 @dataclass(frozen=True, slots=True)
+class Recurring:
+    """An error, or an idea in vain, that came again and again, and how often."""
+
+    what: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """All that an operator may know.
 
@@ -120,6 +145,10 @@ class Context:
         level: what is asked for: 0 a refinement, 1 another mechanism, 2 to think again; it rises while
             nothing helps.
         ancestor: of both parents; None when there is none, or one that is not known.
+        history: what led from the seed to the first parent, oldest first.
+        failures: what failed again and again in this run.
+        lessons: what was learnt in this run, one line each.
+        known: how many outcomes were on record when this was written.
     """
 
     task: str
@@ -133,6 +162,10 @@ class Context:
     number: int | None = None
     level: int = 0
     ancestor: Ancestor | None = None
+    history: tuple[Attempt, ...] = ()
+    failures: tuple[Recurring, ...] = ()
+    lessons: tuple[str, ...] = ()
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +187,13 @@ class RefusalKind(enum.StrEnum):
     EDIT = "edit"  # the edit does not apply to the parent
     UNCHANGED = "unchanged"  # the child is its parent
     DUPLICATE = "duplicate"  # the child is a variant already known
+    REPEATED = "repeated"  # the idea was tried before, in vain
     NOTHING = "nothing"  # the operator found nothing to do on these parents
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No child, and why, in one precise sentence."""
+    """No child, and why, in one precise sentence; ``twins`` are the earlier variants of a repeated idea."""
 
     kind: RefusalKind
     reason: str
@@ -167,6 +201,7 @@ class Refusal:
     model: str = ""
     hypothesis: str = ""
     dollars: float = 0.0
+    twins: tuple[str, ...] = ()
 
 
 class Operator(Protocol):

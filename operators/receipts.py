@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +219,7 @@ class Receipts:
         Raises:
             OSError: the disk does not take it.
         """
-        write_transcript(self._folder, name, asdict(receipt), self._environment)
+        write_transcript(self._folder, name, msgspec.to_builtins(receipt), self._environment)
 
     def unrecorded(self) -> Iterator[tuple[str, Receipt]]:
         """Yield each receipt without a ``Call``, and its name; what cannot be read is left out."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from population.disk import sync_folder
+from population.disk import sync_folder, write_all
 
 SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET")
 SHORTEST_SECRET = 6  # a shorter value is a switch such as "1" or "true", and stands in any text
@@ -25,25 +25,35 @@ _KEY_SHAPES = re.compile(
 
 def scrub(text: str, environment: Mapping[str, str]) -> str:
     """Return ``text`` without the values of secret variables and without whatever looks like a key."""
-    for value in secrets_of(environment):
-        text = text.replace(value, HIDDEN)
-    return _KEY_SHAPES.sub(HIDDEN, text)
+    return _hidden(text, tuple(secrets_of(environment)))
 
 
 def secrets_of(environment: Mapping[str, str]) -> list[str]:
     """List the values of variables named as secrets, longest first."""
-    values = {v for k, v in environment.items() if k.endswith(SECRET_NAMES) and len(v) >= SHORTEST_SECRET}
+    names = [name for name in environment if name.endswith(SECRET_NAMES)]
+    values = {value for name in names if len(value := environment[name]) >= SHORTEST_SECRET}
     return sorted(values, key=len, reverse=True)
 
 
 def scrubbed(value: Any, environment: Mapping[str, str]) -> Any:
     """Return plain JSON with each string in it scrubbed."""
+    return _all_hidden(value, tuple(secrets_of(environment)))
+
+
+@functools.lru_cache(maxsize=256)  # a prompt goes by three times: in its question, its stub and its receipt
+def _hidden(text: str, secrets: tuple[str, ...]) -> str:
+    for value in secrets:
+        text = text.replace(value, HIDDEN)
+    return _KEY_SHAPES.sub(HIDDEN, text)
+
+
+def _all_hidden(value: Any, secrets: tuple[str, ...]) -> Any:
     if isinstance(value, str):
-        return scrub(value, environment)
+        return _hidden(value, secrets)
     if isinstance(value, Mapping):
-        return {scrub(str(k), environment): scrubbed(v, environment) for k, v in value.items()}
+        return {_hidden(str(k), secrets): _all_hidden(v, secrets) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [scrubbed(part, environment) for part in value]
+        return [_all_hidden(part, secrets) for part in value]
     return value
 
 
@@ -65,14 +75,16 @@ def write_transcript(
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         sync_folder(folder.parent)
     text = json.dumps(scrubbed(exchange, environment), indent=1, ensure_ascii=False)
-    handle, draft = tempfile.mkstemp(dir=folder, prefix=".draft-")  # made with mode 0600
+    draft = folder / f".draft-{name}"
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(folder / name)
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            write_all(file, text.encode("utf-8", "backslashreplace"), 0)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        draft.replace(folder / name)
         sync_folder(folder)
     except OSError:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise

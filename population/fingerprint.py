@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
+
+RECENT = 128  # sources of which what was found is kept at hand: a parent is asked about at each birth
+_TREES = 8  # parsed texts kept at hand: a child is admitted, examined and read for tunables in one go
+_PIECES = 1024  # pieces of sources of which what was found is kept at hand
+_LINES = 64  # lines that look like the start of a statement and may stand in one string
+_LONG = 50_000  # characters; of longer sources nothing is kept at hand
+_START = re.compile(r"^(?<!\\\n)(?=[^\s#)\]}])(?!(?:else|elif|except|finally)\b)", re.MULTILINE)
+"""Where a statement of the module may begin."""
 
 _BY_NAME_AT_RUN_TIME = frozenset({"locals", "vars", "dir", "eval", "exec"})
 """A program that calls one of these can see the names of its locals, so they count."""
@@ -42,8 +52,11 @@ class _Scope:
     order: dict[str, int] = field(default_factory=dict)
 
 
+@functools.lru_cache(maxsize=_TREES)
 def parse(source: str) -> ast.Module:
     """Parse a source; whatever keeps it from being Python is a SyntaxError.
+
+    The tree may be another caller's too: it is read, never changed.
 
     Raises:
         SyntaxError: the source is no Python: also for null bytes, lone surrogates and absurd nesting,
@@ -59,6 +72,7 @@ def parse(source: str) -> ast.Module:
         raise SyntaxError("nested too deeply to be parsed") from None
 
 
+@functools.lru_cache(maxsize=RECENT)
 def fingerprint(source: str) -> str:
     """Return a hash (32 hex digits) that two sources share when they are the same program.
 
@@ -70,17 +84,85 @@ def fingerprint(source: str) -> str:
     Raises:
         SyntaxError: the source is no Python.
     """
-    tree = parse(source)
-    digest = hashlib.sha256()
-    for token in _tokens(tree, _scopes(tree), _renames(tree)):
-        digest.update(token.encode())
-        digest.update(b"\n")
-    return digest.hexdigest()[:32]
+    parts = pieces(source)
+    kept = len(source) <= _LONG
+    spelled, renaming = (_spelled, _renames) if kept else (_spelled.__wrapped__, _renames.__wrapped__)
+    renames = all(map(renaming, parts))
+    statements: list[bytes] = []
+    documented, scopes = False, 0
+    for piece in parts:
+        spelling = spelled(piece, scopes, renames)
+        documented |= not statements and spelling.documented
+        statements += spelling.statements
+        scopes += spelling.scopes
+    if documented:
+        statements = statements[1:] or [b"Pass\n"]
+    whole = b"Module\n[%d\n%b[0\n" % (len(statements), b"".join(statements))
+    return hashlib.sha256(whole).hexdigest()[:32]
 
 
-def _renames(tree: ast.Module) -> bool:
-    """Say whether the names of locals can be left out of this program without changing it."""
-    for node in ast.walk(tree):
+def pieces(source: str) -> list[str]:
+    """Cut a source between statements of the module; a child has most of its pieces from its parents.
+
+    A long source stays in one piece.
+
+    Raises:
+        SyntaxError: the source is no Python.
+    """
+    found: list[str] = []
+    piece, tries = "", 0
+    for line in _START.split(source) if len(source) <= _LONG else [source]:
+        piece, tries = piece + line, tries + 1
+        if _is_whole(piece):
+            found.append(piece)
+            piece, tries = "", 0
+        elif tries == _LINES:
+            break
+    if piece:
+        parse(source)
+        return [source]
+    return found
+
+
+@functools.lru_cache(maxsize=_PIECES)
+def _is_whole(piece: str) -> bool:
+    """Say whether a piece is Python by itself, and so does not end within a string or a statement."""
+    try:
+        parse(piece)
+    except SyntaxError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    """A piece of a module, spelled out.
+
+    Args:
+        statements: the spelling of each.
+        scopes: how many are opened in it.
+        documented: it begins with a string, which is a docstring where a module begins with it.
+    """
+
+    statements: tuple[bytes, ...]
+    scopes: int
+    documented: bool
+
+
+@functools.lru_cache(maxsize=_PIECES)
+def _spelled(piece: str, before: int, renames: bool) -> _Spelling:
+    """Spell a piece out; ``before`` is how many scopes are opened in the pieces before it."""
+    tree = parse(piece)
+    scopes = _scopes(tree, before)
+    statements = ("\n".join([*_tokens(one, scopes, scopes[tree], renames), ""]) for one in tree.body)
+    documented = ast.get_docstring(tree, clean=False) is not None
+    return _Spelling(tuple(map(str.encode, statements)), len(scopes) - 1, documented)
+
+
+@functools.lru_cache(maxsize=_PIECES)
+def _renames(piece: str) -> bool:
+    """Say whether the names of locals can be left out of a program with this piece without changing it."""
+    for node in ast.walk(parse(piece)):
         if isinstance(node, ast.Name) and node.id in _BY_NAME_AT_RUN_TIME:
             return False
         if getattr(node, "type_params", None) or type(node).__name__ == "TypeAlias":
@@ -88,8 +170,8 @@ def _renames(tree: ast.Module) -> bool:
     return True
 
 
-def _scopes(tree: ast.Module) -> dict[ast.AST, _Scope]:
-    """Return the scope that each node opens, with the names bound in it."""
+def _scopes(tree: ast.Module, before: int) -> dict[ast.AST, _Scope]:
+    """Return the scope that each node opens, with the names bound in it; numbered from ``before`` on."""
     module = _Scope("module", None, 0)
     scopes: dict[ast.AST, _Scope] = {tree: module}
     stack: list[tuple[object, _Scope]] = [(tree, module)]
@@ -98,7 +180,7 @@ def _scopes(tree: ast.Module) -> dict[ast.AST, _Scope]:
         if isinstance(item, list):
             stack.extend((element, scope) for element in reversed(item))
         elif isinstance(item, ast.AST):
-            inner = _opened(item, scope, len(scopes))
+            inner = _opened(item, scope, before + len(scopes))
             if inner is not None:
                 scopes[item] = inner
             _bind(item, scope)
@@ -184,9 +266,11 @@ def _without_docstring(
     return node.body[1:] or [ast.Pass()]
 
 
-def _tokens(tree: ast.Module, scopes: dict[ast.AST, _Scope], renames: bool) -> Iterator[str]:
-    """Spell the program out, in order: node types, constants and names, locals by number."""
-    stack: list[tuple[object, _Scope]] = [(tree, scopes[tree])]
+def _tokens(
+    statement: ast.stmt, scopes: dict[ast.AST, _Scope], module: _Scope, renames: bool
+) -> Iterator[str]:
+    """Spell a statement out, in order: node types, constants and names, locals by number."""
+    stack: list[tuple[object, _Scope]] = [(statement, module)]
     while stack:
         item, scope = stack.pop()
         if isinstance(item, list):

@@ -14,15 +14,16 @@ Words after a second ``#`` are a comment for people.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import math
 import re
-import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeVar
 
-from population.fingerprint import fingerprint, parse
+from population.fingerprint import RECENT, fingerprint, parse, pieces
+from population.marks import LINE, marks
 from population.variant import Value
 
 __all__ = [
@@ -38,10 +39,9 @@ __all__ = [
     "with_values",
 ]
 
-_MARK = re.compile(r"#\s*tune:(?P<spec>[^#]*)")
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _FORMS = "`a..b`, `log a..b`, `int a..b [step s]`, `int log a..b` or `choice a b c`"
 _DIGITS = 6
+_TUNED = 1024  # pieces of sources whose tunables are kept at hand
 
 Number = TypeVar("Number", int, float)
 
@@ -108,6 +108,7 @@ class _Literal:
     end: int
 
 
+@functools.lru_cache(maxsize=RECENT)
 def parse_tunables(source: str) -> tuple[Tunable, ...]:
     """Return the tunables of a source, in order.
 
@@ -138,7 +139,7 @@ def with_values(source: str, values: Mapping[str, Value]) -> str:
     for name in values:
         if name not in names:
             raise UnknownTunableError(name, names)
-    lines = _LINE.findall(source)
+    lines = LINE.findall(source)
     for tunable, literal in located:
         if tunable.name not in values:
             continue
@@ -184,54 +185,51 @@ def digest(source: str) -> str:
 
 def _located(source: str) -> list[tuple[Tunable, _Literal]]:
     """Return each tunable with the literal that holds its value."""
-    tree = parse(source)
     found: list[tuple[Tunable, _Literal]] = []
     seen: dict[str, int] = {}
-    for line, spec in _marks(source):
-        literal = _literal_on(tree, line)
-        if literal.name in seen:
-            raise TuneError(line, f"{literal.name} has a `# tune:` on line {seen[literal.name]} already")
-        seen[literal.name] = line
-        found.append((_tunable(literal, spec), literal))
+    above = 0
+    for piece in pieces(source):
+        for tunable, literal in _tuned(piece, above) if "tune:" in piece else ():
+            if literal.name in seen:
+                told = f"{literal.name} has a `# tune:` on line {seen[literal.name]} already"
+                raise TuneError(literal.line, told)
+            seen[literal.name] = literal.line
+            found.append((tunable, literal))
+        above += len(LINE.findall(piece))
     return found
 
 
-def _marks(source: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the text of each ``# tune:`` comment."""
-    if "tune:" not in source:
-        return
-    lines = (line.rstrip("\r\n") + "\n" for line in _LINE.findall(source))
-    try:
-        for token in tokenize.generate_tokens(lambda: next(lines, "")):
-            mark = _MARK.match(token.string) if token.type == tokenize.COMMENT else None
-            if mark is not None:
-                yield token.start[0], mark["spec"].strip()
-    except tokenize.TokenError as error:
-        raise SyntaxError(str(error)) from None
+@functools.lru_cache(maxsize=_TUNED)
+def _tuned(piece: str, above: int) -> tuple[tuple[Tunable, _Literal], ...]:
+    """Return the tunables of a piece of a source, and their literals; ``above`` it are so many lines."""
+    tree = parse(piece)
+    located = ((_literal_on(tree, line, above), spec) for line, spec in marks(piece, tree))
+    return tuple((_tunable(literal, spec), literal) for literal, spec in located)
 
 
-def _literal_on(tree: ast.Module, line: int) -> _Literal:
-    """Return the literal that is assigned to a module-level name on this line."""
+def _literal_on(tree: ast.Module, line: int, above: int) -> _Literal:
+    """Return the literal that is assigned to a module-level name on this line of a piece."""
+    whole = line + above
     there = [node for node in tree.body if node.lineno <= line <= (node.end_lineno or node.lineno)]
     if not there:
-        raise TuneError(line, "a `# tune:` comment ends a line `NAME = literal`; this one stands alone")
+        raise TuneError(whole, "a `# tune:` comment ends a line `NAME = literal`; this one stands alone")
     statement = there[0]
     if not isinstance(statement, ast.Assign | ast.AnnAssign):
-        raise TuneError(line, "only a module-level `NAME = literal` can be tuned; move it out of its block")
+        raise TuneError(whole, "only a module-level `NAME = literal` can be tuned; move it out of its block")
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     target, node = targets[0], statement.value
     if len(there) > 1 or len(targets) > 1 or not isinstance(target, ast.Name) or node is None:
         raise TuneError(
-            line, "write one assignment to one name on a tuned line: `NAME = literal  # tune: ...`"
+            whole, "write one assignment to one name on a tuned line: `NAME = literal  # tune: ...`"
         )
     value = _literal_value(node)
     if value is None or node.end_col_offset is None:
         raise TuneError(
-            line, f"{target.id} is no literal; write a number, a string or True/False before `# tune:`"
+            whole, f"{target.id} is no literal; write a number, a string or True/False before `# tune:`"
         )
     if not node.lineno == node.end_lineno == line:
-        raise TuneError(line, f"write {target.id}, its value and its `# tune:` comment on one line")
-    return _Literal(target.id, value, line, node.col_offset, node.end_col_offset)
+        raise TuneError(whole, f"write {target.id}, its value and its `# tune:` comment on one line")
+    return _Literal(target.id, value, whole, node.col_offset, node.end_col_offset)
 
 
 def _literal_value(node: ast.expr) -> Value | None:

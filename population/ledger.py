@@ -69,10 +69,10 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing worth knowing later: a refusal, a new champion, a migration, a start or a stop.
+    """One thing worth knowing later: a refusal, a new champion, a lineage that is founded, a start or a stop.
 
     Args:
-        kind: one word, such as ``refusal``, ``champion``, ``migration``, ``started``, ``stopped``.
+        kind: one word, such as ``refusal``, ``champion``, ``founded``, ``started``, ``stopped``.
         text: one sentence for a person.
         at: unix time, seconds.
         data: further fields, plain JSON.

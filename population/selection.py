@@ -55,13 +55,18 @@ def tournament(
         raise ValueError(f"the tournament size must be 1 or more, got {size}")
     if not 0.5 < pressure <= 1.0:
         raise ValueError(f"the tournament pressure must be in (0.5, 1], got {pressure}")
-    entrants = [ids[index] for index in _sample(len(ids), min(size, len(ids)), rng)]
-    ties = rng.random(len(entrants))
-    order = sorted(range(len(entrants)), key=lambda index: (key(entrants[index]), ties[index]))
+    entering = entrants(ids, size, rng)
+    ties = rng.random(len(entering))
+    order = sorted(range(len(entering)), key=lambda index: (key(entering[index]), ties[index]))
     for index in order[:-1]:
         if rng.random() < pressure:
-            return entrants[index]
-    return entrants[order[-1]]
+            return entering[index]
+    return entering[order[-1]]
+
+
+def entrants(ids: Sequence[str], size: int, rng: Generator) -> list[str]:
+    """Return ``size`` different variants, or all of them if there are fewer."""
+    return [ids[index] for index in _sample(len(ids), min(size, len(ids)), rng)]
 
 
 def diverse(

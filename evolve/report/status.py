@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from evolve.lessons import FILE as LESSONS
+from evolve.lessons import LEARNED, Lessons
 from evolve.progress import Budget
-from evolve.report import figures
-from evolve.report.standing import bursts, contender, metric, outcome, standing, standing_data
+from evolve.report import choosing, figures
+from evolve.report.standing import bursts, contender, metric, outcome, standing, standing_data, worth
+from evolve.report.stops import stops, stops_data, stops_line
+from evolve.report.tables import columns, model_name, section
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
 from evolve.report.verified import verified_data, verified_line
@@ -56,9 +59,10 @@ class CallCount:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Everything counted in a run."""
+    """Everything counted in a run; ``evaluations`` are its bursts, each by the share that ran."""
 
     purposes: Mapping[str, int]
+    evaluations: float
     states: Mapping[str, int]
     failures: Mapping[str, int]
     refusals: Mapping[str, int]
@@ -67,11 +71,6 @@ class Counts:
     dollars: float
     unpriced: int
     seconds: float
-
-    @property
-    def evaluations(self) -> int:
-        """Bursts of the search, of every purpose."""
-        return sum(self.purposes.values())
 
     @property
     def per_hour(self) -> float:
@@ -87,6 +86,7 @@ def count(population: Population) -> Counts:
     purposes = Counter(m.purpose for m in measured)
     return Counts(
         {purpose.value: purposes[purpose] for purpose in Purpose if purpose.searches},
+        worth(measured),
         dict(Counter(outcome(population, name).state for name in population.variants)),
         dict(failures.most_common()),
         dict(kinds.most_common()),
@@ -138,7 +138,7 @@ def call_counts(calls: Iterable[Call]) -> list[CallCount]:
 def budgets(population: Population, counts: Counts) -> list[Budget]:
     """Return the budgets that are set, with their use."""
     used = {
-        "evaluations": float(counts.evaluations),
+        "evaluations": counts.evaluations,
         "hours": counts.seconds / 3600,
         "dollars": counts.dollars,
     }
@@ -160,11 +160,12 @@ def status(population: Population, running: bool) -> RenderableType:
     counts = count(population)
     return Group(
         _headline(population, running),
-        *_section("budgets", _budgets(population, counts)),
-        *_section("champion", _champion(population)),
-        *_section("bursts", _bursts(population, counts)),
-        *_section("operators", _arms(counts.arms)),
-        *_section("LLM calls", _calls(counts)),
+        *section("budgets", _budgets(population, counts)),
+        *section("champion", _champion(population)),
+        *section("bursts", _bursts(population, counts)),
+        *section("operators", _arms(counts.arms)),
+        *choosing.shown(population),
+        *section("LLM calls", _calls(counts)),
     )
 
 
@@ -181,12 +182,15 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "target": (population.meta("budgets") or {}).get("target"),
         "budgets": [dataclasses.asdict(budget) for budget in budgets(population, counts)],
         "seconds": counts.seconds,
-        "evaluations": {"total": counts.evaluations, **counts.purposes},
+        "evaluations": {"total": figures.whole(counts.evaluations), **counts.purposes},
+        "stops": stops_data(population),
         "bursts_per_hour": counts.per_hour,
         "variants": {"total": len(population.variants), **counts.states},
         "failures": dict(counts.failures),
         "refusals": dict(counts.refusals),
+        "lessons": list(lessons_of(population)),
         "operators": [dataclasses.asdict(arm) for arm in counts.arms],
+        **choosing.data(population),
         "calls": [dataclasses.asdict(calls) for calls in counts.calls],
         "dollars": {"known": counts.dollars, "calls_of_unknown_price": counts.unpriced},
         "noise": population.noise(),
@@ -298,13 +302,27 @@ def _bursts(population: Population, counts: Counts) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column()
     rate = "" if math.isnan(counts.per_hour) else f"; {counts.per_hour:,.0f} per hour"
-    table.add_row("bursts", f"{counts.evaluations}: {_listed(counts.purposes)}{rate}")
+    total = sum(counts.purposes.values())
+    parts = "" if total == counts.evaluations else f", worth {figures.number(counts.evaluations)} full ones"
+    table.add_row("bursts", f"{total}: {_listed(counts.purposes)}{parts}{rate}")
+    if (now := stops(population)).all:
+        table.add_row("stopped early", stops_line(now))
     if later := afterwards(population):
         table.add_row("afterwards", f"{sum(later.values())}: {_listed(later)}")
     table.add_row("variants", f"{len(population.variants)}: {_listed(counts.states)}")
     table.add_row("failed bursts", Text(_total(counts.failures), style="red" if counts.failures else ""))
     table.add_row("refusals", _total(counts.refusals))
+    if lessons := lessons_of(population):
+        table.add_row("lessons", f"{len(lessons)} in {population.folder / LESSONS}")
     return table
+
+
+def lessons_of(population: Population) -> tuple[str, ...]:
+    """Return the lessons that hold now."""
+    lessons = Lessons(population.folder)
+    for event in population.events_of(LEARNED):
+        lessons.heed(event)
+    return lessons.lines()
 
 
 def _total(counts: Mapping[str, int]) -> str:
@@ -321,12 +339,12 @@ def _arms(arms: Sequence[ArmCount]) -> RenderableType:
     """Return the operators and models with what came of them."""
     if not arms:
         return Text("none used yet")
-    table = _columns(("operator", "model"), ("tried", "refused", "failed", "improved", "share"))
+    table = columns(("operator", "model"), ("tried", "refused", "failed", "improved", "share"))
     for arm in arms:
         share = figures.share(arm.improved, arm.tried)
         table.add_row(
             Text(one_line(arm.operator)),
-            _model(arm.model),
+            model_name(arm.model),
             *map(str, (arm.tried, arm.refused, arm.failed, arm.improved)),
             Text(share, style="green" if arm.improved else "dim"),
         )
@@ -337,10 +355,10 @@ def _calls(counts: Counts) -> RenderableType:
     """Return the LLM calls by model and outcome."""
     if not counts.calls:
         return Text("none")
-    table = _columns(("model", "outcome"), ("calls", "prompt", "reply", "s/call", "dollars"))
+    table = columns(("model", "outcome"), ("calls", "prompt", "reply", "s/call", "dollars"))
     for row in counts.calls:
         table.add_row(
-            _model(row.model),
+            model_name(row.model),
             Text(one_line(row.outcome), style="" if row.outcome == "ok" else "yellow"),
             str(row.calls),
             figures.tokens(row.prompt_tokens),
@@ -356,23 +374,3 @@ def _price(row: CallCount) -> str:
     if row.unpriced == row.calls:
         return "unknown"
     return figures.dollars(row.dollars, 0) + (f" + {row.unpriced} unknown" if row.unpriced else "")
-
-
-def _model(name: str) -> Text:
-    """Return a model's name, which gives way when there is no room."""
-    return Text(one_line(name) or "–", overflow="ellipsis", no_wrap=True)  # noqa: RUF001
-
-
-def _columns(left: Iterable[str], right: Iterable[str]) -> Table:
-    """Return a table with names on the left and numbers on the right."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for heading in left:
-        table.add_column(heading, no_wrap=heading != "model")
-    for heading in right:
-        table.add_column(heading, no_wrap=True, justify="right")
-    return table
-
-
-def _section(title: str, body: RenderableType) -> list[RenderableType]:
-    """Return a titled part."""
-    return [Text(f"\n{title}", style="bold"), Padding(body, (0, 0, 0, 2))]

@@ -20,6 +20,7 @@ _LEFT = (
     f"{JOURNAL}{TEMPORARY}",
     f"evolve.toml{TEMPORARY}",
     f"{SEED_FILE}{TEMPORARY}",
+    f"lessons.md{TEMPORARY}",
     f"data/*{TEMPORARY}",
     f"{FOLDER}/**/*{TEMPORARY}",
     f"{STUDIES}/*{TEMPORARY}",

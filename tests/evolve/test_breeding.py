@@ -5,28 +5,29 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from numpy.random import Generator
 
-from evolve.breeding import REPAIR, Breeder, Choosing
+from evolve.breeding import REPAIR, Breeder, Choosing, Means
 from evolve.briefing import Briefing, Writer, compared
 from evolve.jobs import Birth
-from operators.portfolio import Arm, Portfolio
+from evolve.lineages import ENDED, Keeping, Lineages
+from operators.portfolio import Arm
 from operators.proposal import Attempt, Context, Operator, Proposal
 from population.fitness import Fitness
-from population.islands import Islands
+from population.islands import FOUNDED
 from population.ledger import Event
 from population.store import Population
 from population.variant import Direction, Failure, FailureKind, Measurement, Purpose, Variant
 
 BRIEFING = Briefing("Byte-level text.", "val_bpb", Direction.MINIMIZE, "Keep it simple.")
 BROKEN = Failure(FailureKind.EXCEPTION, "ValueError: no")
-PLAIN, PAIR, ASKING = Arm("one"), Arm("pair"), Arm("one", "openai/x")
-MENDING, OTHER = Arm(REPAIR, "openai/x"), Arm(REPAIR, "openai/y")
+PLAIN, PAIR, ASKING = Arm("one"), Arm("pair"), Arm("one", "openai/x", "diff")
+MENDING, OTHER = Arm(REPAIR, "openai/x", "diff"), Arm(REPAIR, "openai/y", "diff")
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ class Farm:
     def breeder(
         self,
         *arms: Arm,
-        islands: Islands | None = None,
+        keeping: Keeping | None = None,
         seed: int = 1,
+        epsilon: float | None = None,
         noted: Iterable[str] | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> Breeder:
@@ -92,12 +94,11 @@ class Farm:
         operators: dict[Arm, Operator] = {
             arm: Copies(arm.operator, 2 if arm.operator == "pair" else 1) for arm in arms
         }
-        portfolio = Portfolio(dict.fromkeys(arms, 1.0))
-        choosing = Choosing(tournament=4, pressure=1.0, seed=seed)
+        means = Means(operators, dict.fromkeys(arms, 1.0))
+        choosing = Choosing(seed, epsilon, tournament=4, pressure=1.0)
         writer = Writer(self.population, BRIEFING)
-        breeder = Breeder(
-            self.population, islands or Islands(), operators, portfolio, choosing, writer, Direction.MINIMIZE
-        )
+        lineages = Lineages(keeping or Keeping())
+        breeder = Breeder(self.population, lineages, means, choosing, writer, Direction.MINIMIZE)
         if noted is None:
             noted = [name for name in self.population.variants if self.population.measurements(name)]
         breeder.restore(noted, state, self.population.events)
@@ -119,6 +120,21 @@ def born(birth: Birth | None) -> Birth:
 
 def parents(birth: Birth | None) -> list[str]:
     return [parent.variant.id for parent in born(birth).context.parents]
+
+
+def lived(farm: Farm, breeder: Breeder, tickets: range, gains: Mapping[Arm, float]) -> list[Birth]:
+    """Let births take place, each better than its parent by what its arm gains; return them."""
+    births = []
+    for ticket in tickets:
+        birth = born(breeder.birth(ticket, asking=True))
+        child = farm.admit(birth)
+        before = farm.population.fitness(parents(birth)[0])
+        assert before is not None
+        farm.measure(child, before.mean - gains[birth.arm])
+        breeder.note(child)
+        breeder.learn(birth, child.id, 1.0)
+        births.append(birth)
+    return births
 
 
 # who has a child
@@ -149,14 +165,35 @@ def test_the_best_of_a_tournament_that_all_enter_is_the_parent(farm: Farm) -> No
     assert parents(farm.breeder().birth(1, asking=True)) == ["v1"]
 
 
-def test_children_are_born_on_each_island_in_turn_of_parents_that_live_there(farm: Farm) -> None:
+def test_each_lineage_has_a_first_child_in_turn_of_parents_that_live_there(farm: Farm) -> None:
     farm.add("v0", 3.0)
     farm.add("v1", 2.0, "v0", island=1)
-    breeder = farm.breeder(islands=Islands(2))
-    births = [born(breeder.birth(ticket, asking=True)) for ticket in range(4)]
-    first = births[0].island
-    assert [birth.island for birth in births] == [first, 1 - first, first, 1 - first]
+    breeder = farm.breeder(keeping=Keeping(2))
+    births = [born(breeder.birth(ticket, asking=True)) for ticket in range(20)]
+    assert [birth.island for birth in births[:2]] == [0, 1]
     assert {(birth.island, *parents(birth)) for birth in births} == {(0, "v0"), (1, "v1")}
+
+
+def test_a_second_parent_comes_from_the_best_of_everybody(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    farm.add("v1", 2.0, "v0", island=1)
+    breeder = farm.breeder(PAIR, keeping=Keeping(2))
+    births = [born(breeder.birth(ticket, asking=True)) for ticket in range(2)]
+    assert [(birth.island, parents(birth)) for birth in births] == [(0, ["v0", "v1"]), (1, ["v1", "v0"])]
+
+
+def test_where_selection_is_epsilon_that_share_is_drawn_from_all_and_the_rest_is_the_best(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    for number in range(1, 9):
+        farm.add(f"v{number}", 3.0 - number / 10, "v0")
+
+    def chosen(epsilon: float) -> list[str]:
+        breeder = farm.breeder(epsilon=epsilon)
+        return [parents(breeder.birth(ticket, asking=True))[0] for ticket in range(200)]
+
+    assert {*chosen(0.0)} == {"v8"}
+    assert {*chosen(1.0)} == {f"v{number}" for number in range(9)}
+    assert 140 < chosen(0.2).count("v8") < 190
 
 
 def test_no_model_is_asked_when_none_may_be(farm: Farm) -> None:
@@ -184,39 +221,104 @@ def test_the_seed_and_the_ticket_decide_every_choice(farm: Farm) -> None:
 def test_an_arm_whose_children_improve_is_chosen_more_often(farm: Farm) -> None:
     farm.add("v0", 3.0)
     breeder = farm.breeder(PLAIN, ASKING)
-    for _ in range(30):
-        breeder.learn(ASKING, True)
-        breeder.learn(PLAIN, False)
-    breeder.learn(Arm("retired"), True)  # of an earlier session with other models
+    lived(farm, breeder, range(40), {ASKING: 0.01, PLAIN: -1.0})
+    retired = replace(born(breeder.birth(1, asking=True)), arm=Arm("retired"))
+    breeder.learn(retired, None, 1.0)  # of an earlier session with other models
     arms = [born(breeder.birth(ticket, asking=True)).arm for ticket in range(100)]
     assert arms.count(ASKING) > 80
+    assert "retired" not in json.dumps(breeder.state())
+
+
+def test_a_refusal_is_a_cost_without_a_gain(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    breeder = farm.breeder()
+    birth = born(breeder.birth(1, asking=True))
+    breeder.learn(birth, None, 0.25)
+    assert breeder.state()["arms"] == [[["one", "", ""], [0.0, 0.0, 0.25]]]
+    assert breeder.state()["lineages"]["tallies"] == [[0, 0.0, 0.0, 0.25]]
+
+
+def test_an_arm_earns_the_gain_over_the_better_parent_and_a_lineage_that_over_its_best(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    farm.add("v1", 2.0, "v0")
+    breeder = farm.breeder(PAIR)
+    birth = born(breeder.birth(1, asking=True))
+    breeder.learn(birth, None, 1.0)  # by which v1 is known as the best
+    farm.add("v2", 2.9, "v0")
+    farm.add("v3", 2.5, "v2", "v0")
+    farm.add("v4", 1.5, "v2", "v0")
+    for child, arm_gain, lineage_gain in [("v3", 0.4, 0.0), ("v4", 1.4, 0.5)]:
+        before = breeder.state()
+        breeder.note(farm.population.variants[child])
+        breeder.learn(birth, child, 1.0)
+        after = breeder.state()
+        assert gained(before["arms"][0][1][0], after["arms"][0][1][0]) == pytest.approx(arm_gain)
+        lineages = [one["lineages"]["tallies"][0][1] for one in (before, after)]
+        assert gained(*lineages) == pytest.approx(lineage_gain)
+    assert breeder.state()["lineages"]["alive"] == [[0, "v4", 1, 0]]
+
+
+def gained(before: float, after: float) -> float:
+    """Return what the last outcome added to a discounted sum."""
+    return after - 0.98 * before
+
+
+def test_a_gain_within_the_noise_is_no_new_best_of_a_lineage(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    farm.again("v0", 3.2, seed=2)
+    farm.again("v0", 2.8, seed=3)
+    breeder = farm.breeder()
+    birth = born(breeder.birth(1, asking=True))
+    breeder.learn(birth, None, 1.0)
+    for name, score, best in [("v1", 2.95, "v0"), ("v2", 1.0, "v2")]:
+        farm.add(name, score, "v0")
+        breeder.note(farm.population.variants[name])
+        breeder.learn(birth, name, 1.0)
+        assert breeder.state()["lineages"]["alive"][0][1] == best
+
+
+def test_a_repair_teaches_its_arm_and_no_lineage(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    broken = farm.add("v1", None, "v0")
+    breeder = farm.breeder(PLAIN, MENDING)
+    before = breeder.state()
+    breeder.learn(born(breeder.repair(1, broken)), None, 0.5)
+    assert breeder.state() == {**before, "arms": [[[REPAIR, "openai/x", "diff"], [0.0, 0.0, 0.5]]]}
 
 
 def test_what_an_earlier_session_learned_is_known_again(farm: Farm) -> None:
     farm.add("v0", 3.0)
     breeder = farm.breeder(PLAIN, ASKING)
-    for number in range(30):
-        breeder.birth(number, asking=True)
-        breeder.learn(ASKING, True)
-        breeder.learn(PLAIN, False)
+    lived(farm, breeder, range(60), {ASKING: 0.01, PLAIN: -1.0})
     state = json.loads(json.dumps(breeder.state()))
     again = farm.breeder(PLAIN, ASKING, state=state)
     assert again.state() == state
-    assert state["births"] == 30
+    assert state["lineages"]["alive"][0][2] == 60
     arms = [born(again.birth(ticket, asking=True)).arm for ticket in range(100)]
     assert arms.count(ASKING) > 80
 
 
 def test_what_was_learned_of_an_arm_that_has_gone_is_kept_and_does_no_harm(farm: Farm) -> None:
     farm.add("v0", 3.0)
-    state = {"births": 3, "tallies": [["retired", "openai/z", 2.5, 1.0]]}
+    known = farm.breeder().state()
+    state = {**known, "arms": [[["retired", "openai/z", "diff"], [2.5, 3.0, 1.0]]]}
     breeder = farm.breeder(PLAIN, state=state)
     assert born(breeder.birth(1, asking=True)).arm == PLAIN
-    assert breeder.state() == {**state, "births": 4}
+    assert breeder.state()["arms"] == state["arms"]
 
 
-def test_a_search_that_begins_knows_nothing_of_its_arms(farm: Farm) -> None:
-    assert farm.breeder().state() == {"births": 0, "tallies": []}
+def test_a_search_that_begins_knows_nothing_of_its_arms_and_lineages(farm: Farm) -> None:
+    assert farm.breeder(keeping=Keeping(2)).state() == {
+        "arms": [],
+        "lineages": {
+            "alive": [[0, "", 0, 0], [1, "", 0, 0]],
+            "tallies": [],
+            "founded": 2,
+            "barren": 0,
+            "level": 0,
+        },
+        "base": "",
+    }
 
 
 def test_what_an_operator_draws_does_not_depend_on_how_the_birth_was_planned(farm: Farm) -> None:
@@ -272,7 +374,7 @@ def test_at_most_ten_attempts_are_told_the_latest_ones(farm: Farm) -> None:
     farm.add("v0", 1.0)
     for number in range(1, 15):
         farm.add(f"v{number}", 3.0, "v0")
-    attempts = born(farm.breeder().birth(1, asking=True)).context.attempts
+    attempts = born(farm.breeder(epsilon=0.0).birth(1, asking=True)).context.attempts  # around v0
     assert [attempt.hypothesis for attempt in attempts] == [f"the idea of v{n}" for n in range(5, 15)]
 
 
@@ -345,38 +447,99 @@ def test_a_variant_whose_score_changed_stands_elsewhere_once_noted_again(farm: F
     farm.add("v0", 3.0)
     for number in range(1, 8):
         farm.add(f"v{number}", 3.0 - number / 10, "v0")
-    breeder = farm.breeder(islands=Islands(2, migration_every=1))
+    breeder = farm.breeder()
     farm.again("v7", 4.0, seed=2)
     breeder.note(farm.population.variants["v7"])
     best = [name for name in farm.population.variants if breeder.in_best_quarter(name)]
     assert best == ["v5", "v6"]
-    breeder.birth(1, asking=True)
-    assert [event.data["variant"] for event in breeder.migrate(0.0)] == ["v6"]
 
 
-def test_the_best_of_an_island_moves_on_when_it_is_time_and_has_children_there(farm: Farm) -> None:
+# lineages that end and begin
+
+
+def barren(farm: Farm, breeder: Breeder, island: int, first: int) -> list[Event]:
+    """Let births on an island be refused until it is given up; return the events of that."""
+    for ticket in range(first, first + 50):
+        birth = replace(born(breeder.birth(ticket, asking=True)), island=island)
+        breeder.learn(birth, None, 1.0)
+        events = breeder.settle(0.0, 5.0)
+        if events:
+            farm.population.commit(*events)
+            return events
+    raise AssertionError("nothing was given up")
+
+
+def test_a_barren_lineage_is_given_up_and_another_founded_whose_founder_has_children_there(
+    farm: Farm,
+) -> None:
     farm.add("v0", 3.0)
     farm.add("v1", 2.0, "v0", island=0)
-    breeder = farm.breeder(islands=Islands(2, migration_every=2))
-    assert breeder.migrate(5.0) == []
-    births = [born(breeder.birth(ticket, asking=True)) for ticket in range(2)]
-    assert {(birth.island, *parents(birth)) for birth in births} == {(0, "v1"), (1, "v0")}
-    (event,) = breeder.migrate(5.0)
-    assert (event.kind, event.at, event.data) == (
-        "migration",
-        5.0,
-        {"variant": "v1", "island": 1, "after": 2},
-    )
-    births = [born(breeder.birth(ticket, asking=True)) for ticket in range(2)]
-    assert {(birth.island, *parents(birth)) for birth in births} == {(0, "v1"), (1, "v1")}
+    farm.add("v2", 1.0, "v0", island=1)
+    breeder = farm.breeder(keeping=Keeping(2, patience=4))
+    ended, founded = barren(farm, breeder, island=0, first=1)
+    assert (ended.kind, ended.data["island"], ended.data["best"]) == (ENDED, 0, "v1")
+    assert (founded.kind, founded.at, founded.data["island"]) == (FOUNDED, 5.0, 2)
+    birth = born(breeder.birth(60, asking=True))
+    assert (birth.island, parents(birth)) == (2, [founded.data["variant"]])
 
 
-def test_who_migrated_in_an_earlier_session_lives_there_still(farm: Farm) -> None:
+def test_a_founder_is_the_seed_or_an_elite_and_never_the_best_of_another_lineage(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    for number in range(1, 5):
+        farm.add(f"v{number}", 3.0 - number / 10, "v0", island=number % 2)
+    founders = set()
+    for seed in range(12):
+        breeder = farm.breeder(keeping=Keeping(2, patience=2), seed=seed)
+        breeder.learn(replace(born(breeder.birth(1, asking=True)), island=0), None, 1.0)
+        events = barren(farm, breeder, island=1, first=2)
+        founders.add(str(events[1].data["variant"]))
+    assert "v0" in founders
+    assert len(founders) > 1
+    assert "v4" not in founders  # the best of island 0
+
+
+def test_who_founded_a_lineage_in_an_earlier_session_lives_there_still(farm: Farm) -> None:
     farm.add("v0", 3.0)
     farm.add("v1", 2.0, "v0", island=0)
-    farm.population.commit(Event("migration", "v1 goes on", 0.0, {"variant": "v1", "island": 1}))
-    breeder = farm.breeder(islands=Islands(2))
-    assert {parents(breeder.birth(ticket, asking=True))[0] for ticket in range(2)} == {"v1"}
+    breeder = farm.breeder(keeping=Keeping(2, patience=2))
+    barren(farm, breeder, island=0, first=1)
+    again = farm.breeder(keeping=Keeping(2, patience=2), state=json.loads(json.dumps(breeder.state())))
+    islands = set()
+    for ticket in range(20, 30):
+        live, restored = born(breeder.birth(ticket, asking=True)), born(again.birth(ticket, asking=True))
+        assert told(restored) == told(live)
+        islands.add(live.island)
+    assert islands == {1, 2}
+
+
+def test_the_last_lineage_is_not_given_up(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    with pytest.raises(AssertionError, match="nothing was given up"):
+        barren(farm, farm.breeder(keeping=Keeping(1, patience=2)), island=0, first=1)
+
+
+def test_a_lineage_goes_on_from_the_seed_when_a_repair_took_its_founder_out(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    state = farm.breeder().state()
+    lineages = {**state["lineages"], "alive": [[4, "v7", 3, 1]], "founded": 5}
+    farm.population.commit(Event(FOUNDED, "v7 founds lineage 4", 0.0, {"variant": "v7", "island": 4}))
+    breeder = farm.breeder(state={**state, "lineages": lineages})
+    birth = born(breeder.birth(1, asking=True))
+    assert (birth.island, parents(birth)) == (4, ["v0"])
+    breeder.learn(birth, None, 1.0)
+    assert breeder.state()["lineages"]["alive"] == [[4, "v0", 4, 0]]
+
+
+def test_models_are_asked_for_something_else_while_nothing_helps(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    breeder = farm.breeder(keeping=Keeping(1, stagnation=3))
+    levels = []
+    for ticket in range(8):
+        birth = born(breeder.birth(ticket, asking=True))
+        levels.append(birth.context.level)
+        breeder.learn(birth, None, 1.0)
+        breeder.settle(0.0, 5.0)
+    assert levels == [0, 0, 0, 0, 1, 1, 1, 2]
 
 
 # after a restart
@@ -387,19 +550,19 @@ class Life:
 
     ARMS = PLAIN, PAIR, ASKING, MENDING
 
-    def __init__(self, farm: Farm, islands: Islands, seed: int) -> None:
+    def __init__(self, farm: Farm, keeping: Keeping, seed: int) -> None:
         self._farm = farm
-        self._islands = islands
+        self._keeping = keeping
         self._rng = random.Random(seed)
         self._open: list[tuple[Birth, Variant | None]] = []
         self.noted = ["v0"]
         farm.add("v0", 4.0)
-        self.breeders = [farm.breeder(*self.ARMS, islands=islands)]
+        self.breeders = [farm.breeder(*self.ARMS, keeping=keeping)]
 
     def restart(self) -> None:
         """Let another breeder live on beside the first, which knows only what is on record."""
         state = json.loads(json.dumps(self.breeders[0].state()))
-        breeder = self._farm.breeder(*self.ARMS, islands=self._islands, noted=self.noted, state=state)
+        breeder = self._farm.breeder(*self.ARMS, keeping=self._keeping, noted=self.noted, state=state)
         self.breeders.append(breeder)
 
     def plan(self, ticket: int) -> list[Birth]:
@@ -411,16 +574,16 @@ class Life:
         return births
 
     def fold(self) -> list[list[Event]]:
-        """Record what came of a birth; return the migrations that follow, as each breeder sees them."""
+        """Record what came of a birth; return what becomes of lineages then, as each breeder sees it."""
         birth, child = self._open.pop(self._rng.randrange(len(self._open)))
         if child is not None:
             self._measure(child)
-        success = self._rng.random() < 0.4
+        name, cost, used = None if child is None else child.id, self._rng.random(), len(self.noted) / 500
         for breeder in self.breeders:
-            breeder.learn(birth.arm, success)
-        migrations = [breeder.migrate(5.0) for breeder in self.breeders]
-        self._farm.population.commit(*migrations[0])
-        return migrations
+            breeder.learn(birth, name, cost)
+        settled = [breeder.settle(used, 5.0) for breeder in self.breeders]
+        self._farm.population.commit(*settled[0])
+        return settled
 
     def _measure(self, child: Variant) -> None:
         """Record a first burst, of which many have the same score, and now and then one more of another."""
@@ -447,20 +610,20 @@ def told(birth: Birth) -> tuple[object, ...]:
 
 @pytest.mark.parametrize(("count", "seed"), [(2, 1), (3, 2), (3, 3)])
 def test_after_a_restart_births_go_on_as_if_there_had_been_none(farm: Farm, count: int, seed: int) -> None:
-    life = Life(farm, Islands(count, migration_every=7), seed)
+    life = Life(farm, Keeping(count, patience=6, stagnation=4), seed)
     for ticket in range(204):
         life.plan(ticket)
         if ticket >= 4:
             life.fold()
     admitted = [name for name in farm.population.variants if name in life.noted]
     assert life.noted != admitted
-    assert len({event.data["after"] for event in farm.population.events}) > 5
+    assert len({event.data["after"] for event in farm.population.events_of(FOUNDED)}) > 5
     life.restart()
     for ticket in range(204, 254):
         live, restored = life.plan(ticket)
         assert told(restored) == told(live)
-        migrations, others = life.fold()
-        assert others == migrations
+        settled, others = life.fold()
+        assert others == settled
     live_breeder, other = life.breeders
     assert other.state() == live_breeder.state()
 

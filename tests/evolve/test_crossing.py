@@ -25,9 +25,9 @@ from evolve.rewards import Prices
 from evolve.room import Room
 from evolve.search import Search
 from evolve.seeds import Seeds
-from evolve.session import breeder_of
 from evolve.settings import Settings
 from evolve.tuning import Studies
+from evolve.wiring import breeder_of
 from population.store import JOURNAL, Population
 from population.variant import Direction, Variant
 

@@ -21,6 +21,7 @@ from evolve.crowning import LOOKS
 from evolve.errors import EngineFault
 from evolve.policy import Policy
 from evolve.race import CROWNED, ENTERED, LEFT, SEED, Race, Turn
+from evolve.rewards import Prices
 from evolve.seeds import CONFIRM, FRESH, SCREEN, Seeds
 from evolve.wishes import Next
 from operators.proposal import Context, Proposal, Refusal
@@ -98,7 +99,7 @@ def test_where_all_are_equal_luck_is_not_crowned(tmp_path: Path) -> None:
 
 def test_noise_that_all_share_under_a_seed_hides_no_gain(tmp_path: Path) -> None:
     executor = NoisyExecutor(deviation=1.0, shared=0.9)
-    with closing(searched(tmp_path / "run", replace(PLANTED, gain=1.5), executor, 150, 3)) as population:
+    with closing(searched(tmp_path / "run", replace(PLANTED, gain=1.5), executor, 150, 22)) as population:
         assert population.meta("champion") != SEED
         assert population.spread().shared > 0.5
 
@@ -304,8 +305,8 @@ class Track:
     """
 
     POLICY = Policy(
-        Direction.MINIMIZE, Limits(), "train", 4, 1, True, trials=0, seed_replicates=4, replicates=0.5,
-        confidence=0.9,
+        Direction.MINIMIZE, Limits(), Prices(1.0, 2.0, timed=False), "train", 4, 1, True, trials=0,
+        seed_replicates=4, replicates=0.5, confidence=0.9,
     )  # fmt: skip
 
     def __init__(

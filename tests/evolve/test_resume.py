@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import shutil
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from numpy.random import Generator
 from tinydb import Query
 
-from benchmarks.landscape import NoisyExecutor, Proposer, Sloped, Tunable, search, wired
+from benchmarks.favourites import Favourites, WorldExecutor, drawn
+from benchmarks.landscape import NoisyExecutor, Proposer, Sloped, Stepping, Tunable, search, wired
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import PATIENCE, RUNNING
+from evolve.memory import Rules
+from evolve.rewards import Prices
+from operators.chat import Ask, Model, Reply, ReplyForm, Silence
 from operators.proposal import Context, Proposal, Refusal
+from operators.reflect import Reflector
 from population.store import JOURNAL, Population
-from population.variant import FailureKind
+from population.variant import Direction, FailureKind
 
 PLANTED = Proposer(gain=2.0, chance=0.2)
 
@@ -36,6 +43,8 @@ def ended(population: Population) -> dict[str, Any]:
         "search": population.meta("search"),
         "jobs": dict(population.notes("notes.jobs")),
         "wishes": list(population.notes("notes.wishes").values()),
+        "shelf": {key: value["proposal"] for key, value in population.notes("notes.shelf").items()},
+        "promoted": dict(population.notes("notes.promoted")),
     }
 
 
@@ -115,23 +124,153 @@ def test_the_time_used_is_on_record_also_while_one_outcome_is_long_in_coming(tmp
     assert ended - begun >= 0.1
 
 
-@pytest.mark.parametrize(("deviation", "shared"), [(1.0, 0.0), (0.2, 0.5)])
+SHORT: dict[str, Any] = {
+    "proposer": Stepping(mean=-0.5, agreement=0.8),
+    "executor": NoisyExecutor(0.3, curves=0.2, slots=2),
+    "ahead": 6,
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        ({"proposer": PLANTED, "executor": NoisyExecutor(1.0, 0.0)}, {"champion"}),
+        ({"proposer": PLANTED, "executor": NoisyExecutor(0.2, 0.5)}, {"champion"}),
+        ({"proposer": PLANTED, "executor": NoisyExecutor(0.5, 0.0), "proposals": 2.0}, {"champion"}),
+        ({**SHORT, "rung": 0.25}, {"rung", "promoted", "champion"}),
+        ({**SHORT, "early_stop": 3.0}, {"pruned", "champion"}),
+        ({**SHORT, "rung": 0.1, "reduction": 2, "early_stop": 3.0}, {"promoted", "pruned", "spared"}),
+    ],
+)
 def test_a_search_cut_after_any_append_goes_on_to_the_same_end(
-    tmp_path: Path, deviation: float, shared: float
+    tmp_path: Path, given: dict[str, Any], kinds: set[str]
 ) -> None:
     whole = tmp_path / "whole"
-    given: dict[str, Any] = {"proposer": PLANTED, "executor": NoisyExecutor(deviation, shared)}
     one, population = search(whole, evaluations=60, seed=1, **given)
     with closing(population):
         asyncio.run(one.run())
         expected = ended(population)
     assert expected["champion"] != "v0"
+    assert kinds <= {kind for kind, _ in expected["told"]}
     lines = (whole / JOURNAL).read_bytes().splitlines(keepends=True)
     for kept in range(3, len(lines), 13):
         cut = tmp_path / f"cut-{kept}"
         shutil.copytree(whole, cut)
         (cut / JOURNAL).write_bytes(b"".join(lines[:kept]) + lines[kept][: kept % 50])
         assert resumed(cut, 60, **given) == expected
+
+
+@dataclass
+class Looking:
+    """A chat whose lessons depend on what it is asked, and on nothing else."""
+
+    asked: list[int | None] = field(default_factory=list)
+
+    def pick(self, rng: Generator) -> Model:
+        raise AssertionError
+
+    async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
+        self.asked.append(ask.number)
+        await asyncio.sleep(0)
+        mark = hashlib.sha256(ask.messages[0][1].encode()).hexdigest()
+        return Silence("not now", model.name) if mark[0] in "01" else Reply(f"- lesson {mark}\n", model.name)
+
+
+async def wait(salt: str, name: object) -> None:
+    """Take a time that depends on both; none without the salt."""
+    for _ in range(hashlib.sha256(f"{salt}{name}".encode()).digest()[0] if salt else 0):
+        await asyncio.sleep(0)
+
+
+@dataclass(frozen=True)
+class Reminded(Favourites):
+    """Proposes by what it is told: where that is something else, the search comes to something else."""
+
+    salt: str = ""
+
+    async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
+        await wait(self.salt, context.number)
+        told = (context.history, context.failures, context.lessons, context.attempts, context.known)
+        mark = int.from_bytes(hashlib.sha256(repr(told).encode()).digest()[:4])
+        return await super().propose(context, np.random.default_rng(mark))
+
+
+@dataclass(frozen=True)
+class Uneven(WorldExecutor):
+    """Takes a time for each burst that depends on its name."""
+
+    salt: str = ""
+
+    async def run(self, job: Job, watch: Watch) -> Result:
+        await wait(self.salt, job.name)
+        return await super().run(job, watch)
+
+
+def remembering(salt: str = "") -> dict[str, Any]:
+    """Return how to put a search together that remembers, looks back, and is told of both."""
+    model = Model("openai/a-model", 1.0, ReplyForm.DIFF, small=False)
+    return {
+        "proposer": Reminded(salt=salt),
+        "executor": Uneven(slots=3, world=drawn(np.random.default_rng(1)), salt=salt),
+        "rules": Rules(retest=0.2, lessons_every=4, seed=1),
+        "reflector": Reflector(Looking(), model, "a landscape", "score", Direction.MINIMIZE),
+        "model": model.name,
+        "asking": 4,
+    }
+
+
+def test_what_a_search_remembers_does_not_depend_on_timing(tmp_path: Path) -> None:
+    came: list[dict[str, Any]] = []
+    for salt in ("", "one", "another"):
+        one, population = search(tmp_path / f"run{salt}", evaluations=90, seed=1, **remembering(salt))
+        with closing(population):
+            asyncio.run(one.run())
+            came.append(ended(population))
+    assert came[0] == came[1] == came[2]
+
+
+def test_a_search_that_remembers_goes_on_to_the_same_end_wherever_it_is_cut(tmp_path: Path) -> None:
+    whole, given = tmp_path / "whole", remembering()
+    one, population = search(whole, evaluations=70, seed=1, **given)
+    with closing(population):
+        asyncio.run(one.run())
+        expected = ended(population)
+        learnt = [event.data for event in population.events_of("lessons")]
+        assert sum(event.data["kind"] == "repeated" for event in population.events_of("refusal")) > 5
+        assert sum("retest" in event.data for event in population.events_of("admitted")) > 0
+    assert sum("lines" in data for data in learnt) >= 8
+    assert sum("lines" not in data for data in learnt) >= 1
+    assert (whole / "lessons.md").read_text().count("- lesson") == 1
+    lines = (whole / JOURNAL).read_bytes().splitlines(keepends=True)
+    for kept in range(3, len(lines), 17):
+        cut = tmp_path / f"cut-{kept}"
+        shutil.copytree(whole, cut)
+        (cut / JOURNAL).write_bytes(b"".join(lines[:kept]) + lines[kept][: kept % 50])
+        assert resumed(cut, 70, **given) == expected
+
+
+def test_a_look_back_goes_on_after_a_kill_or_is_given_up_with_the_model_that_is_gone(tmp_path: Path) -> None:
+    folder, given = tmp_path / "run", remembering()
+    one, population = search(folder, evaluations=50, seed=1, **given)
+    with closing(population):
+        asyncio.run(one.run())
+    lines = (folder / JOURNAL).read_bytes().splitlines(keepends=True)
+    for kept in range(len(lines)):
+        (folder / JOURNAL).write_bytes(b"".join(lines[: kept + 1]))
+        with closing(Population.open(folder)) as population:
+            asked = [
+                job["job"] for job in population.notes("notes.jobs").values() if job["kind"] == "reflect"
+            ]
+        if asked:
+            break
+    cut = shutil.copytree(folder, tmp_path / "cut")
+    chat = Looking()
+    resumed(folder, 50, **{**given, "reflector": replace(given["reflector"], chat=chat)})
+    assert chat.asked[0] == asked[0]["ticket"]
+    resumed(Path(cut), 50, **{**given, "reflector": None})
+    with closing(Population.open(Path(cut))) as population:
+        assert not population.events_of("lessons")
+        assert all(job["kind"] != "reflect" for job in population.notes("notes.jobs").values())
 
 
 class Crash(BaseException):
@@ -213,9 +352,9 @@ def test_what_is_learnt_from_an_outcome_that_comes_beside_a_fault_is_on_record_w
         asyncio.run(one.run())
     with closing(Population.open(tmp_path / "run")) as population:
         births = [one for one in population.events_of("measured") if one.data["ticket"] is not None]
-        tallies = population.meta("search")["breeder"]["tallies"]
-        learnt = sum(0.98**age for age in range(len(births)))
-        assert sum(successes + losses for _, _, successes, losses in tallies) == pytest.approx(learnt)
+        arms = population.meta("search")["breeder"]["arms"]
+        learnt = sum(0.98**age for age in range(len(births)))  # each cost one burst
+        assert sum(cost for _, (_, _, cost) in arms) == pytest.approx(learnt)
 
 
 @dataclass
@@ -225,11 +364,35 @@ class Paid:
     name: str = "mutate"
     arity: int = 1
     asked: list[int | None] = field(default_factory=list)
+    dollars: float = 0.0
 
     async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
         self.asked.append(context.number)
         await asyncio.sleep(0)
-        return await PLANTED.propose(context, rng)
+        return replace(await PLANTED.propose(context, rng), dollars=self.dollars)
+
+
+def test_what_a_child_cost_in_dollars_is_learnt_also_after_a_kill(tmp_path: Path) -> None:
+    folder, model = tmp_path / "run", "openai/a-model"
+    given: dict[str, Any] = {"proposer": Paid(dollars=0.5), "model": model, "asking": 4}
+    given["prices"] = Prices(3600.0, 2.0, timed=False)  # half a dollar is worth a quarter of a burst
+    one, population = search(folder, executor=Deadly(slots=2), evaluations=30, seed=1, **given)
+    with closing(population):
+        with pytest.raises(Crash):
+            asyncio.run(one.run())
+        progress = population.notes("notes.progress").values()
+        assert [one["dollars"] for one in progress if "variant" in one].count(0.5) > 0
+    for _ in range(PATIENCE - 1):
+        with pytest.raises(Crash):
+            resumed(folder, 30, executor=Deadly(slots=2), crashed=True, **given)
+    found = resumed(folder, 30, executor=Deadly(slots=2), crashed=True, **given)
+    with closing(Population.open(folder)) as population:
+        births = [one for one in population.events_of("measured") if one.data["ticket"] is not None]
+        spent = {m.variant: m.spent for name in found["variants"] for m in found["measurements"][name]}
+    costs = [spent[one.data["variant"]] + 0.25 for one in births]
+    learnt = sum(0.98**age * cost for age, cost in enumerate(reversed(costs)))
+    ((_, (_, _, cost)),) = found["search"]["breeder"]["arms"]
+    assert cost == pytest.approx(learnt)
 
 
 def test_a_proposal_that_was_paid_for_is_not_asked_for_again(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ class ScriptedChat:
     replies: list[str]
     model: Model = DIFF
     asked: list[Ask] = field(default_factory=list)
+    dollars: float = 0.0
 
     def pick(self, rng: Generator) -> Model:
         return self.model
@@ -27,8 +28,8 @@ class ScriptedChat:
     async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
         self.asked.append(ask)
         if not self.replies:
-            return Silence("the script is over", model.name)
-        return Reply(self.replies.pop(0), model.name)
+            return Silence("the script is over", model.name, self.dollars)
+        return Reply(self.replies.pop(0), model.name, self.dollars)
 
 
 SOURCE = '''"""A small program."""

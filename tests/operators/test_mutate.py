@@ -56,6 +56,13 @@ def test_a_reply_that_does_not_apply_is_a_refusal_with_its_hypothesis(chat, cont
     )
 
 
+def test_a_proposal_and_every_refusal_say_what_the_reply_cost(chat, context_of, source):
+    scripted = chat([EDIT.format("DEPTH = 5  # tune: int 2..12"), EDIT.format(DEPTH)], dollars=0.25)
+    results = [proposed(Mutate(scripted), context_of(source)) for _ in range(3)]
+    assert [type(one) for one in results] == [Proposal, Refusal, Refusal]
+    assert [one.dollars for one in results] == [0.25, 0.25, 0.25]
+
+
 def test_a_small_model_chooses_a_tunable_by_schema(chat, context_of, source):
     scripted = chat([json.dumps({"tunable": "WIDTH", "value": 192})], SMALL)
     result = proposed(Mutate(scripted), context_of(source))

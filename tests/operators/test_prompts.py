@@ -1,8 +1,9 @@
 import pytest
 
 from operators import prompts
-from operators.chat import ReplyForm
-from operators.proposal import Attempt
+from operators.chat import Model, ReplyForm
+from operators.exchange import shown_to
+from operators.proposal import Attempt, Recurring
 from population.genome import parse_tunables
 from population.variant import Failure, FailureKind
 
@@ -59,6 +60,52 @@ def test_a_mutation_shows_the_parent_what_was_tried_and_the_others(context_of, p
         "bits per byte lower",
     ):
         assert part in text
+
+
+REMEMBERED = {
+    "history": (Attempt("go deeper", "+0.0200 ± 0.0040"), Attempt("``` wider", "+0.0100 ± 0.0040")),
+    "failures": (Recurring("exception: NameError: ``` x", 7), Recurring("the idea halve it", 3)),
+    "lessons": ("! no dropout", "``` depth pays " + "very " * 50, "third"),
+}
+
+
+@pytest.mark.parametrize("ask", [prompts.mutate, prompts.crossover])
+def test_what_is_remembered_is_shown_in_fences_and_cut(context_of, source, ask):
+    text = ask(context_of(source, source + "x = 1\n", **REMEMBERED), ReplyForm.DIFF)[1][1]
+    for part in (
+        "````text\n- go deeper => +0.0200 ± 0.0040\n- ``` wider => +0.0100 ± 0.0040\n````",
+        "````text\n- 7 times: exception: NameError: ``` x\n- 3 times: the idea halve it\n````",
+        "````text\n- ! no dropout\n- ``` depth pays very",
+    ):
+        assert part in text
+    assert max(len(line) for line in text.splitlines() if line.startswith("- ")) < 220
+
+
+def test_what_all_prompts_of_a_while_have_in_common_comes_first(context_of, source):
+    one, two = (
+        prompts.mutate(context_of(parent, **REMEMBERED), ReplyForm.DIFF)[1][1]
+        for parent in (source, "x = 1\n")
+    )
+    common = next(at for at, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
+    assert "the idea halve it" in one[:common]
+
+
+def test_a_run_that_remembers_nothing_says_so(context_of, source):
+    text = prompts.mutate(context_of(source), ReplyForm.DIFF)[1][1]
+    assert text.count("Nothing yet.") == 3
+    assert text.count("None yet.") == 2
+
+
+def test_a_small_model_is_shown_the_first_lessons_alone(context_of, source):
+    context = context_of(source, **REMEMBERED)
+    ((_, text),) = prompts.small_mutate(context, parse_tunables(source), {"DEPTH": (3, 5)})
+    assert "````text\n- ! no dropout\n- ``` depth pays very" in text
+    assert "third" not in text
+    ((_, without),) = prompts.small_mutate(context_of(source), parse_tunables(source), {"DEPTH": (3, 5)})
+    assert "Learnt" not in without
+    shown = shown_to(Model("local/tiny", 1.0, ReplyForm.DIFF, small=True), context)
+    assert (len(shown.history), len(shown.failures), len(shown.lessons)) == (2, 1, 2)
+    assert shown.history[-1] == context.history[-1]
 
 
 def test_text_of_a_variant_cannot_close_its_fence():

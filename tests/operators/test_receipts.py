@@ -63,7 +63,11 @@ class Run:
         return LiteLLM((X, Y), **(given | settings))
 
     def ask(self, prompt: str = PROMPT, model: Model = X, **settings: Any) -> Reply | Silence:
-        """Ask for birth 7."""
+        """Ask for birth 7, whatever it costs."""
+        return dataclasses.replace(self.priced(prompt, model, **settings), dollars=0.0)
+
+    def priced(self, prompt: str = PROMPT, model: Model = X, **settings: Any) -> Reply | Silence:
+        """Ask for birth 7, and be told what it cost."""
         return self.tell(self.chat(**settings), question(prompt), model)
 
     def tell(self, chat: LiteLLM, ask: Ask, model: Model = X) -> Reply | Silence:
@@ -129,6 +133,20 @@ def test_an_answer_is_read_from_its_receipt_and_not_paid_again(tmp_path: Path) -
         assert len(r.server.requests) == 1
     assert r.dollars == pytest.approx(ANSWER)
     assert [call.transcript for call in r.calls] == [FIRST]
+
+
+def test_a_reply_and_a_silence_say_what_they_cost_asked_or_read_again(tmp_path: Path) -> None:
+    with running(tmp_path, Say("first"), "400") as r:
+        assert [r.priced().dollars for _ in range(2)] == pytest.approx([ANSWER] * 2)
+        assert [r.priced("another").dollars for _ in range(2)] == [0.0, 0.0]  # an error costs nothing
+
+
+def test_a_silence_that_may_be_charged_says_so(tmp_path: Path) -> None:
+    with running(tmp_path, "hang") as r:
+        said = [r.priced(timeout=0.3), r.priced(timeout=0.3)]
+    assert all(isinstance(one, Silence) for one in said)
+    assert [one.dollars for one in said] == pytest.approx([UNSEEN] * 2)
+    assert r.dollars == pytest.approx(UNSEEN)
 
 
 def test_a_call_that_never_came_to_be_recorded_is_recorded_from_its_receipt(tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""What variants are probably worth, given all that was measured of their relatives."""
+
+from __future__ import annotations
+
+import functools
+import math
+import statistics
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from population import selection, surrogate
+from population.genome import Tunable, TuneError, parse_tunables
+from population.ranking import Ranking
+from population.store import Population
+from population.surrogate import Point, Surrogate, Traits
+from population.variant import Direction, Value
+
+_BEST, _LATEST = 48, 80  # variants that are looked at: a fit costs the cube of their number
+_KNOWN = 1024  # programs whose traits are kept in memory
+
+
+class Judge:
+    """Fits a surrogate to the best and the latest variants, whenever something has changed.
+
+    Args:
+        population: what is known.
+        direction: which way the metric is better.
+        seed: id of the seed variant.
+    """
+
+    def __init__(self, population: Population, direction: Direction, seed: str) -> None:
+        self._population = population
+        self._direction = direction
+        self._seed = seed
+        self._latest: deque[str] = deque(maxlen=_LATEST)
+        self._traits: dict[str, Traits] = {}
+        self._fitted: Surrogate | None = None
+        self._places: Mapping[str, int] = {}
+
+    def note(self, variant: str, new: bool) -> None:
+        """Take in that a variant has a score, or (where it is not new) another one."""
+        if new:
+            self._latest.append(variant)
+        self._fitted = None
+
+    def fitted(self, everybody: Ranking) -> Surrogate | None:
+        """Return the surrogate of what is known now; None before anything is.
+
+        Args:
+            everybody: ranks all that have a score.
+        """
+        if self._fitted is None and len(everybody):
+            names = sorted({*everybody.best(_BEST), *self._latest}, key=lambda one: int(one[1:]))
+            points = {name: point for name in names if (point := self._point(name)) is not None}
+            if points:
+                noise = self._population.noise()
+                known = 0.0 if math.isnan(noise) else noise
+                scale, hunk = self._sizes(points, known)
+                self._fitted = surrogate.fit([*points.values()], known, scale, hunk)
+                self._places = {name: place for place, name in enumerate(points)}
+        return self._fitted
+
+    def posterior(self, names: Sequence[str], everybody: Ranking) -> list[tuple[float, float]]:
+        """Return mean and standard deviation of what variants are worth, smaller means better."""
+        fitted = self.fitted(everybody)
+        assert fitted is not None
+        means, deviations = fitted.predict([self.traits(self._population.variants[n].digest) for n in names])
+        return [*zip(means.tolist(), deviations.tolist(), strict=True)]
+
+    def source(self, name: str) -> str:
+        """Return a variant's text."""
+        return self._population.source(self._population.variants[name].digest)
+
+    def traits_of_variant(self, name: str) -> Traits:
+        """Return what a variant is compared by."""
+        return self.traits(self._population.variants[name].digest)
+
+    def stepped(
+        self, own: Traits, tunables: Mapping[str, Tunable], moved: Mapping[str, Value], number: int
+    ) -> Traits:
+        """Return the traits of a program after a step of its numbers.
+
+        Args:
+            own: before.
+            tunables: its numbers, by name.
+            moved: the new values.
+            number: tells apart several steps from one program.
+        """
+        values = [replace(one, value=moved.get(name, one.value)) for name, one in tunables.items()]
+        lines = {line for line in own.lines if not line.startswith("=")}
+        return Traits(frozenset(lines | {f"={number}"}), surrogate.numbers_of(values))
+
+    def traits(self, digest: str) -> Traits:
+        """Return what a known source is compared by."""
+        found = self._traits.get(digest)
+        if found is None:
+            found = self.traits_of(self._population.source(digest))
+            while len(self._traits) >= _KNOWN:
+                del self._traits[next(iter(self._traits))]
+            self._traits[digest] = found
+        return found
+
+    def traits_of(self, source: str) -> Traits:
+        """Return what a source is compared by; one that cannot be read has no numbers."""
+        try:
+            tunables = parse_tunables(source)
+        except (TuneError, SyntaxError, ValueError, RecursionError):
+            tunables = ()
+        return surrogate.traits_of(source, tunables, self._seed_lines)
+
+    @functools.cached_property
+    def _seed_lines(self) -> Counter[str]:
+        source = self._population.source(self._population.variants[self._seed].digest)
+        return surrogate.lines_of(source, parse_tunables(source))
+
+    def _point(self, name: str) -> Point | None:
+        fitness = self._population.fitness(name)
+        if fitness is None:
+            return None
+        digest = self._population.variants[name].digest
+        return Point(self.traits(digest), selection.rank_key(fitness, self._direction), fitness.n)
+
+    def _sizes(self, points: Mapping[str, Point], noise: float) -> tuple[float, float]:
+        """Return the size of a typical effect, and of a typical change in lines."""
+        gaps, hunks = [], []
+        for name, point in points.items():
+            for parent in self._population.variants[name].parents[:1]:
+                if parent in points:
+                    gaps.append(abs(point.key - points[parent].key))
+                    hunks.append(len(point.traits.lines ^ points[parent].traits.lines) - 2)
+        usual = statistics.median(gaps) if gaps else 0.0
+        scale = max(noise, 0.5 * usual) or max(abs(next(iter(points.values())).key), 1.0) * 1e-2
+        return scale, surrogate.typical_hunk(hunks)
