@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from evolve.docket import Docket
+from evolve.jobs import Measure
 from evolve.wishes import Next, Wish
 from population.store import Population
+from population.variant import Purpose
 
 
 @pytest.fixture
@@ -43,3 +45,11 @@ def test_repairs_wait_until_a_model_may_be_asked(
     assert docket.take(may_ask=False) == Next(Wish.TUNE, "v9")
     assert docket.take(may_ask=False) is None
     assert [docket.take(may_ask=True) for _ in range(2)] == [Next(Wish.REPAIR, "v0"), Next(Wish.REPAIR, "v1")]
+
+
+def test_a_job_is_read_as_it_was_written_with_the_bar_that_its_curve_must_not_pass(
+    population: Population,
+) -> None:
+    job = Measure(3, "v1", Purpose.FIRST, bar=(None, 0.1 + 0.2, 2.5), spare=True)
+    Docket(population).begin(job)
+    assert list(Docket(population).jobs()) == [job]
