@@ -26,6 +26,7 @@ from evolve import session
 from evolve.bursts.executor import Job, LocalExecutor
 from evolve.preparing import prepare
 from evolve.settings import load
+from evolve.stopping import bar_of, stopped_at
 from operators.proposal import Context, Parent, Refusal
 from operators.syntactic import Syntactic
 from population.variant import Direction, Variant
@@ -197,6 +198,24 @@ def show(file: Path) -> None:
         )
 
 
+def show_stops(rows: list[dict], width: float) -> None:
+    """Print who would be stopped by the founder's learning curves, and how many of them were good."""
+    full = [r for r in rows if r["share"] == 1.0 and r["score"] is not None]
+    founders = [r for r in full if r["name"] == "founder"]
+    bar = bar_of("founder", {"founder": [r["curve"] for r in founders]}, Direction.MINIMIZE, width)
+    best = float(np.mean([r["score"] for r in founders]))
+    noise = float(np.std([r["score"] for r in founders], ddof=1))
+    ran = [(stopped_at(bar, r["curve"], Direction.MINIMIZE), r["score"]) for r in full if r not in founders]
+    stopped = [(at, score) for at, score in ran if at is not None]
+    good = sum(score < best - noise for _, score in ran)
+    lost = sum(score < best - noise for _, score in stopped)
+    saved = sum(1.0 - at for at, _ in stopped)
+    print(
+        f"early stop at {width:g} deviations: {len(stopped)} of {len(ran)} bursts, {saved:.1f} bursts saved; "
+        f"of the {good} better than the founder by a deviation {lost} stopped"
+    )
+
+
 def main() -> None:
     """Measure, or show what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -208,6 +227,8 @@ def main() -> None:
     if arguments.what == "measure":
         asyncio.run(measure(arguments.file, arguments.tokens, list(children(arguments.children))))
     show(arguments.file)
+    for width in (2.0, 3.0, 4.0, 6.0):
+        show_stops(read(arguments.file), width)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,11 @@ from benchmarks.peers.trajectory import Point, Trajectory, median
 
 def searched(system: str, seed: int, hit: int, ends: float = 1.5) -> Trajectory:
     """Return a search that jumps from the seed's score to its end at one evaluation."""
-    points = tuple(Point(1.7 if n < hit else ends, 1.49 if n >= hit else 1.7, n) for n in range(1, 201))
+    points = tuple(
+        Point(true, 1.49 if n >= hit else 1.7, n, true, true)
+        for n in range(1, 201)
+        for true in [1.7 if n < hit else ends]
+    )
     return Trajectory(system, "interplay", seed, seed, 1.7, 1.55, points, 3.0)
 
 

@@ -19,6 +19,7 @@ from evolve import checking
 from evolve.docket import JOBS, PROGRESS, RUNNING, WISHES, Docket, Planned
 from evolve.errors import InputError
 from evolve.jobs import Measure
+from evolve.rungs import PROMOTED
 from evolve.wishes import Next, Wish
 from operators.proposal import Proposal
 from population import fsck
@@ -124,6 +125,10 @@ def test_a_wish_speaks_of_the_source_to_confirm() -> None:
     assert checking.mention(Note(WISHES, "0", wish)) == Mention(sources=(("v3", "abc"),))
 
 
+def test_a_promotion_speaks_of_who_goes_on() -> None:
+    assert checking.mention(Note(PROMOTED, "v3", {"late": False})) == Mention(("v3",))
+
+
 def test_a_search_whose_contender_is_gone_goes_on_without_it() -> None:
     state = {"ticket": 5, "race": {"duel": {"contender": "v3", "place": 1, "look": 0}, "places": 1}}
     mention = checking.mention(Note(META, "search", state))
@@ -144,6 +149,7 @@ BAD: list[tuple[str, str, Any]] = [
     (RUNNING, "1", 5),
     (WISHES, "1", {"wish": 99, "variant": "v0"}),
     (META, "search", {"race": {"duel": 5}}),
+    (PROMOTED, "v1", {}),
 ]
 
 

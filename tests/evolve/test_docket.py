@@ -8,14 +8,14 @@ import pytest
 
 from evolve import checking
 from evolve.docket import JOBS, Docket, Planned
-from evolve.jobs import Birth, Reflect
+from evolve.jobs import Birth, Measure, Reflect
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from operators.proposal import Context, Proposal, Refusal, RefusalKind
 from population.fsck.findings import Mention
 from population.records import Note
 from population.store import Population
-from population.variant import Direction
+from population.variant import Direction, Purpose
 
 
 @pytest.fixture
@@ -100,3 +100,11 @@ def test_what_an_operator_answered_is_kept_with_what_it_cost(
     Docket(population).propose(3, outcome)
     population.flush()
     assert Docket(population).proposed(3) == outcome
+
+
+def test_a_job_is_read_as_it_was_written_with_the_bar_that_its_curve_must_not_pass(
+    population: Population,
+) -> None:
+    job = Measure(3, "v1", Purpose.FIRST, bar=(None, 0.1 + 0.2, 2.5), spare=True)
+    Docket(population).begin(job)
+    assert list(Docket(population).jobs()) == [job]

@@ -213,6 +213,17 @@ def test_a_trial_is_named_after_its_number_and_has_the_first_seed(a_variant: Var
 def test_a_burst_that_its_watch_ends_is_pruned(a_variant: Variants) -> None:
     told = measured(Scripted([]), a_variant("v1", "v0"), watch=lambda *_: True)
     assert told.state is State.PRUNED
+    assert told.share == 0.5  # so far its curve came
+
+
+def test_a_short_burst_counts_its_share_whether_it_comes_off_or_fails(a_variant: Variants) -> None:
+    executor = Scripted([result(2.5), result(failure=BROKEN), result(failure=BROKEN)])
+    short = {"purpose": Purpose.RUNG, "fraction": 0.25}
+    told = [asyncio.run(meter(executor).measure(a_variant("v1"), "", SOURCE, **short)) for _ in range(2)]
+    broken = asyncio.run(meter(executor).smoke(a_variant("v1"), SOURCE, **short))
+    assert broken is not None
+    assert {(m.purpose, m.share) for m in (*told, broken)} == {(Purpose.RUNG, 0.25)}
+    assert [job.fraction for job in executor.jobs] == [0.25, 0.25, 1.0]
 
 
 def test_a_burst_that_was_killed_is_run_once_more(a_variant: Variants) -> None:

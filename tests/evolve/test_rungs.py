@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.landscape import NoisyExecutor, Proposer, Stepping, search
+from evolve.briefing import unscored
 from evolve.budget import Limits
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.policy import Policy
@@ -125,6 +126,26 @@ def test_all_that_are_in_the_best_part_go_on_and_nobody_twice_wherever_it_is_cut
             due = {f"v{k}" for k, other in latest if other <= worst}
             assert due <= set(went)
         assert len(went) == len(set(went))
+
+
+@pytest.mark.parametrize(
+    ("score", "fields", "promoted", "said"),
+    [
+        (
+            3.5,
+            {"purpose": Purpose.RUNG, "share": 0.25},
+            False,
+            "stopped at 25 % of a burst: 3.5000, not among",
+        ),
+        (3.5, {"purpose": Purpose.RUNG, "share": 0.25}, True, "3.5000 at 25 % of a burst, its full burst is"),
+        (None, {"share": 0.4}, False, "stopped at 40 % of its burst: its loss"),
+        (None, {"failure": BROKEN}, False, "failed: exception: ValueError: no"),
+    ],
+)
+def test_prompts_say_what_became_of_a_child_without_a_score(
+    a_measurement: Measurements, score: float | None, fields: dict[str, object], promoted: bool, said: str
+) -> None:
+    assert unscored(a_measurement("v1", score, **fields), promoted).startswith(said)
 
 
 # In a search

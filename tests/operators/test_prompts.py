@@ -92,7 +92,7 @@ def test_what_all_prompts_of_a_while_have_in_common_comes_first(context_of, sour
 
 def test_a_run_that_remembers_nothing_says_so(context_of, source):
     text = prompts.mutate(context_of(source), ReplyForm.DIFF)[1][1]
-    assert text.count("Nothing yet.") == 3
+    assert text.count("Nothing yet.") == 4
     assert text.count("None yet.") == 2
 
 

@@ -34,3 +34,9 @@ def test_a_burst_is_scored_or_failed_or_pruned(a_measurement):
 
 def test_only_being_killed_from_outside_is_worth_a_retry():
     assert [kind for kind in FailureKind if not kind.repeats] == [FailureKind.KILLED]
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1, 0.12345])
+def test_a_share_is_so_many_thousandths_of_a_burst(a_measurement, share):
+    with pytest.raises(ValueError, match="thousandths"):
+        a_measurement("v0", 3.0, share=share)
