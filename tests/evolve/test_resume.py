@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import re
 import shutil
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,16 @@ from numpy.random import Generator
 from tinydb import Query
 
 from benchmarks.favourites import Favourites, WorldExecutor, drawn
-from benchmarks.landscape import NoisyExecutor, Proposer, Sloped, Stepping, Tunable, search, wired
+from benchmarks.landscape import (
+    NoisyExecutor,
+    Proposer,
+    Sloped,
+    Stepping,
+    Tunable,
+    gain_of,
+    search,
+    wired,
+)
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import PATIENCE, RUNNING
 from evolve.memory import Rules
@@ -25,8 +35,9 @@ from evolve.rewards import Prices
 from operators.chat import Ask, Model, Reply, ReplyForm, Silence
 from operators.proposal import Context, Proposal, Refusal
 from operators.reflect import Reflector
+from population.genome import values_of, with_values
 from population.store import JOURNAL, Population
-from population.variant import Direction, FailureKind
+from population.variant import Direction, FailureKind, Purpose
 
 PLANTED = Proposer(gain=2.0, chance=0.2)
 
@@ -77,21 +88,41 @@ class Copying(Sloped):
         return await super().run(job, watch)
 
 
-def test_a_search_killed_in_any_burst_of_a_tuning_goes_on_to_the_same_end(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Improving(Tunable):
+    """Makes children with numbers to tune, and now and then with a better structure and a better number."""
+
+    async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
+        made = await super().propose(context, rng)
+        assert isinstance(made, Proposal)
+        if rng.random() >= 0.3:
+            return made
+        gain = gain_of(made.source) + 3.0
+        better = re.sub(r"GAIN = .*", f"GAIN = {gain!r}", made.source)
+        return replace(made, source=with_values(better, {"X": float(values_of(better)["X"]) + 0.2}))
+
+
+@pytest.mark.parametrize("deviation", [1.0, 0.0])
+def test_a_search_killed_in_any_burst_of_a_tuning_or_a_control_goes_on_to_the_same_end(
+    deviation: float, tmp_path: Path
+) -> None:
     whole = tmp_path / "whole"
-    given: dict[str, Any] = {"proposer": Tunable(NUMBERS), "trials": 4}
+    given: dict[str, Any] = {"proposer": Improving(NUMBERS), "trials": 4, "control": 0.3}
     one, population = search(
-        whole, executor=Copying(folder=whole, every=6, slots=2), evaluations=70, seed=1, **given
+        whole, executor=Copying(deviation, folder=whole, every=7, slots=2), evaluations=90, seed=1, **given
     )
     with closing(population):
         asyncio.run(one.run())
         expected = ended(population)
-    assert sum(kind == "tuned" for kind, _ in expected["told"]) >= 5
+    assert sum(kind == "tuned" for kind, _ in expected["told"]) >= 3
+    assert sum(kind == "credit" for kind, _ in expected["told"]) >= 2
     assert any(one.tuned for one in expected["variants"].values())
+    measured = [m for several in expected["measurements"].values() for m in several]
+    assert any(m.purpose is Purpose.CONTROL for m in measured)
     states = sorted(tmp_path.glob("cut-*"))
     assert len(states) >= 10
     for cut in states:
-        assert resumed(cut, 70, executor=Copying(slots=2), **given) == expected
+        assert resumed(cut, 90, executor=Copying(deviation, slots=2), **given) == expected
 
 
 @dataclass(frozen=True)
