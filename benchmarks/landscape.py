@@ -7,6 +7,7 @@ seed, and on nothing else. Everything above the executor is the engine's own: se
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from evolve import admission
 from evolve.breeding import Breeder, Choosing, Means
 from evolve.briefing import Briefing, Writer
 from evolve.budget import Limits
-from evolve.bursts.executor import Job, Result, Watch
+from evolve.bursts.executor import Executor, Job, Result, Watch
 from evolve.docket import recover
 from evolve.lessons import Lessons
 from evolve.lineages import Keeping, Lineages
@@ -45,21 +46,30 @@ from population.variant import Direction, Variant
 SOURCE = "GAIN = 0.0\n\n\ndef train(burst):\n    return None\n"
 FORGETFUL = Rules(on=False)  # ideas here differ in a number alone, and would be taken for one another
 _GAIN = re.compile(r"^GAIN = (.*)$", re.MULTILINE)
+_HASTE = re.compile(r"^HASTE = (.*)$", re.MULTILINE)
+POINTS = 100
+"""Points of a learning curve."""
 
 
 @dataclass(frozen=True)
 class NoisyExecutor:
     """Scores a source by the gain written in it, plus noise.
 
+    In a short burst, and early in a full one, the haste that is written in a source counts as well.
+
     Args:
         deviation: standard deviation of one burst.
         shared: share of the variance that a seed has in common for all sources.
         slots: bursts at once.
+        short: standard deviation of a short burst, in those of a full one.
+        curves: standard deviation of a point of a learning curve; None where none is reported.
     """
 
     deviation: float = 1.0
     shared: float = 0.0
     slots: int = 1
+    short: float = 1.0
+    curves: float | None = None
 
     async def run(self, job: Job, watch: Watch) -> Result:
         """Draw the score of one burst; the better, the lower."""
@@ -67,7 +77,30 @@ class NoisyExecutor:
         common = np.random.default_rng(job.seed).normal()
         rest = np.random.default_rng([job.seed, own]).normal()
         noise = np.sqrt(self.shared) * common + np.sqrt(1.0 - self.shared) * rest
-        return Result(float(self.deviation * noise - gain_of(job.source)), None, 1.0, 1.0, 0, (), "cpu", 0)
+        if job.fraction < 1.0:
+            noise, haste = self.short * noise, haste_of(job.source)
+            score = float(self.deviation * noise - gain_of(job.source) - haste + 10.0)
+            return Result(score, None, 1.0, 1.0, 0, (), "cpu", 0)
+        score = float(self.deviation * noise - gain_of(job.source))
+        curve, stopped = self._curve(job, score, own, watch)
+        return Result(None if stopped else score, None, 1.0, 1.0, 0, curve, "cpu", 0)
+
+    def _curve(
+        self, job: Job, score: float, own: int, watch: Watch
+    ) -> tuple[tuple[tuple[float, float], ...], bool]:
+        """Report a learning curve that ends at the score; return it, and whether it was stopped."""
+        points: list[tuple[float, float]] = []
+        if self.curves is None or job.smoke:
+            return (), False
+        noise = np.random.default_rng([job.seed, own, 1]).normal(0.0, self.curves, POINTS)
+        for number in range(1, POINTS + 1):
+            progress = number / POINTS
+            left = 1.0 - progress
+            loss = score + 10.0 * left**2 - haste_of(job.source) * left + float(noise[number - 1])
+            points.append((progress, loss))
+            if watch(number, progress, loss):
+                return tuple(points), True
+        return tuple(points), False
 
     async def close(self) -> None:
         """Hold nothing."""
@@ -131,6 +164,43 @@ class Sloped(NoisyExecutor):
         return replace(result, score=result.score - self.slope * float(values_of(job.source).get("X", 0.0)))
 
 
+@dataclass(frozen=True)
+class Stepping:
+    """Makes children that are mostly a little worse than their parent, and now and then better.
+
+    What an edit does to a full burst and what it does to a short one agree as far as ``agreement`` says. What
+    the parent has, the child keeps.
+
+    Args:
+        mean: of what an edit is worth.
+        deviation: standard deviation of that.
+        agreement: correlation of what an edit does to the one and to the other.
+    """
+
+    mean: float = -1.0
+    deviation: float = 1.0
+    agreement: float = 1.0
+    name: str = "mutate"
+    arity: int = 1
+
+    async def propose(self, context: Context, rng: Generator) -> Proposal | Refusal:
+        """Change the gain and the haste that are written in the parent, and add a line without effect."""
+        source = context.parents[0].source
+        one, other = rng.normal(size=2).tolist()
+        agreed = self.agreement * one + math.sqrt(1.0 - self.agreement**2) * other
+        gain = gain_of(source) + self.mean + self.deviation * one
+        haste = haste_of(source) + self.deviation * (agreed - one)
+        source = _GAIN.sub(f"GAIN = {gain!r}", _HASTE.sub("", source).rstrip())
+        idea = f"HASTE = {haste!r}\nIDEA = {int(rng.integers(2**62))}"
+        return Proposal(f"{source}\n{idea}\n", "an idea", self.name)
+
+
+def haste_of(source: str) -> float:
+    """Return by how much a source looks better in a short burst than it is."""
+    found = _HASTE.search(source)
+    return 0.0 if found is None else float(found[1])
+
+
 def gain_of(source: str) -> float:
     """Return the gain that is written in a source."""
     found = _GAIN.search(source)
@@ -141,7 +211,7 @@ def gain_of(source: str) -> float:
 def search(
     folder: Path,
     proposer: Operator,
-    executor: NoisyExecutor,
+    executor: Executor,
     evaluations: int,
     seed: int,
     source: str = SOURCE,
@@ -159,7 +229,7 @@ def wired(
     population: Population,
     folder: Path,
     proposer: Operator,
-    executor: NoisyExecutor,
+    executor: Executor,
     evaluations: int,
     seed: int,
     crashed: bool = False,
@@ -212,6 +282,9 @@ def wired(
         "replicates": defaults.replicates,
         "confidence": defaults.confidence,
         "numbers_only": policy is Name.NUMBERS_ONLY,
+        "rung": defaults.rung,
+        "reduction": defaults.reduction,
+        "early_stop": defaults.early_stop,
     }
     numbers = Policy(**{**fields, **changes})  # type: ignore[arg-type]
     brake = Brake()

@@ -34,6 +34,8 @@ IMPROVED = 0.84
 """P(better) of a gain that is taken for one by what steers the search: one standard error."""
 
 _SHAKEN = 0.3  # what the outcomes of operators still count after a change of what models are asked for
+_LEAD, _SMALL_LEAD = 3.0, 1.5  # standard deviations of a burst by which a leader has to lead
+_LATE = 0.8  # share of the budget
 _ELITES = 16  # the best of everybody, among whom second parents and founders are looked for
 
 
@@ -111,9 +113,9 @@ class Breeder:
             state: what ``state`` returned at the end of that session; None for a search that begins.
             foundings: the events of that kind, in order; others are passed over.
         """
-        variants = [self._population.variants[name] for name in noted]
-        for variant in variants:
-            self._writer.note(variant)
+        for name in noted:
+            self._writer.note(self._population.variants[name])
+        variants = (self._population.variants[name] for name in self._population.measured_whole)
         whole = (one for one in variants if self._population.has_source(one.digest))
         known = ((one, self._population.fitness(one.id)) for one in whole)
         scored = [(one, self._key(fitness)) for one, fitness in known if fitness is not None]
@@ -161,14 +163,24 @@ class Breeder:
             child: id of the child; None when there is none.
             cost: in bursts.
         """
+        self._learn(birth.arm, birth.island, child, cost)
+
+    def learn_late(self, variant: Variant, cost: float) -> None:
+        """Tell both bandits what came of a child that had its full burst later than its birth."""
+        own = (variant.operator, variant.model)
+        arm = next((arm for arm in self._means.operators if (arm.operator, arm.model) == own), None)
+        self._learn(arm or Arm(*own), variant.island, variant.id, cost)
+
+    def _learn(self, arm: Arm, island: int, child: str | None, cost: float) -> None:
         own = None if child is None else self._population.fitness(child)
         before = [] if child is None else self._population.before(child)
-        if birth.arm in self._means.operators:
+        if arm in self._means.operators:
             best = min(before, key=lambda one: self._direction.key(one.mean), default=None)
             gain = 0.0 if own is None or best is None else rewards.improvement(own, best, self._direction)
-            self._tallies = self._means.bandit.updated(self._tallies, birth.arm, gain, cost)
-        if birth.arm.operator != REPAIR:
-            self._lineages.learn(birth.island, self._best(birth.island), self._gain(birth.island, own), cost)
+            self._tallies = self._means.bandit.updated(self._tallies, arm, gain, cost)
+        if arm.operator != REPAIR and child is not None:
+            leading, more = self._best(island), self._gain(island, own)
+            self._lineages.learn(island, leading, more, cost)
 
     def settle(self, used: float, at: float) -> list[Event]:
         """Return which lineages are given up and founded, already followed.
@@ -183,6 +195,11 @@ class Breeder:
         return events
 
     @property
+    def pooled(self) -> bool:
+        """Say whether variants are judged by what was measured of their relatives."""
+        return self._choosing.pooled
+
+    @property
     def judge(self) -> Judge:
         """What variants are probably worth."""
         return self._judge
@@ -192,18 +209,54 @@ class Breeder:
         """The ranking of all that have a score."""
         return self._members.everybody
 
-    def birth(self, ticket: int, asking: bool, part: Part = Part.WHOLE) -> Birth | None:
+    def leader(self) -> tuple[str, float, float] | None:
+        """Return who is probably the best, with the mean and standard deviation of its score.
+
+        It is an estimate, and no proof: None before anybody has a score, or where relatives do not count.
+        """
+        names = self._members.everybody.best(_ELITES)
+        if not names or not self._choosing.pooled:
+            return None
+        worth = self._judge.posterior(names, self._members.everybody)
+        best = min(range(len(names)), key=lambda place: worth[place][0])
+        mean, deviation = worth[best]
+        return names[best], self._direction.key(mean), deviation
+
+    def challenger(self, champion: str, used: float) -> str | None:
+        """Return the leader, if it is worth the bursts of a race with the champion.
+
+        A proof costs about as many bursts whatever the lead, so one waits until the lead is large; when most
+        of the budget is used, or nothing helps any more, a small one has to do.
+
+        Args:
+            champion: its id.
+            used: share of the budget that is used.
+        """
+        leader, noise = self.leader(), self._population.noise()
+        if leader is None or leader[0] == champion:
+            return None
+        ((own, _),) = self._worth([champion])
+        lead = own - self._direction.key(leader[1])
+        late = used > _LATE or self._lineages.level > 0
+        wanted = (_SMALL_LEAD if late else _LEAD) * (0.0 if math.isnan(noise) else noise)
+        return leader[0] if lead > wanted else None
+
+    def birth(
+        self, ticket: int, asking: bool, part: Part = Part.WHOLE, asks: bool | None = None
+    ) -> Birth | None:
         """Plan the next child; None when no arm is free.
 
         Args:
             ticket: number of the job; with the run's seed it decides every choice.
             asking: whether a language model may be asked now.
             part: what of it is to be done.
+            asks: whether it has to be by a language model, or without one; None for either.
         """
         rng = self.generator(ticket)
         operators = self._means.operators
         arity = {arm.operator: operator.arity for arm, operator in operators.items()}
-        open_ = (arm for arm in self._breeding if asking or not arm.model)
+        allowed = (False, True) if asking else (False,)
+        open_ = (arm for arm in self._breeding if bool(arm.model) in (allowed if asks is None else (asks,)))
         free = offered(open_, arity, len(self._members.everybody))
         if not free:
             return None
@@ -240,14 +293,18 @@ class Breeder:
         context = self._writer.context(ticket, [broken.id], None)
         return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
 
+    def adoption(self, ticket: int, parent: Variant, arm: Arm) -> Birth:
+        """Plan a birth that has its proposal already, and needs no operator."""
+        return self.known(ticket, arm, [parent.id])
+
     def again(self, ticket: int, arm: Arm, context: Context, island: int, part: Part = Part.WHOLE) -> Birth:
         """Return a birth that an earlier session planned; its operator is None if its model is gone."""
         operator = self._means.operators.get(arm)
         return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket), part)
 
-    def generator(self, ticket: int) -> Generator:
-        """Return the generator that plans one job: the same for the same seed and ticket."""
-        return np.random.default_rng([self._choosing.seed, ticket])
+    def generator(self, ticket: int, *stream: int) -> Generator:
+        """Return the generator that plans one job, or another of its own: the same for the same arguments."""
+        return np.random.default_rng([self._choosing.seed, ticket, *stream])
 
     def _operator_generator(self, ticket: int) -> Generator:
         """Return the generator of a birth's operator, whatever was drawn in planning the birth."""

@@ -10,18 +10,23 @@ from dataclasses import dataclass, replace
 
 from evolve.ancestry import Ancestry
 from evolve.memory import Memory
-from operators.proposal import Ancestor, Attempt, Context, Parent
+from evolve.rungs import PROMOTED
+from evolve.stopping import percent
+from evolve.tuned import newest_weights
+from operators.proposal import Ancestor, Attempt, Context, Number, Parent
 from population import selection
 from population.fitness import Fitness, failed
 from population.gain import gained
+from population.genome import TuneError, values_of
 from population.ranking import Ranking
 from population.selection import Lines
 from population.store import Population
-from population.variant import Direction, State, Variant
+from population.variant import Direction, Measurement, State, Variant
 
 _ATTEMPTS = 10
 _NEAR = 40  # variants around a parent that are looked at for those
 _INSPIRATIONS = 2
+_NUMBERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +121,24 @@ class Writer:
         variant = population.variants[name]
         measured = [m for m in population.measurements(name) if m.purpose.searches]
         last = measured[-1] if measured else None
-        curve = next((m.curve for m in reversed(measured) if m.digest == variant.digest and m.curve), ())
+        whole = (m for m in reversed(measured) if m.purpose.whole)
+        curve = next((m.curve for m in whole if m.digest == variant.digest and m.curve), ())
         failure = last.failure if last is not None and last.state is State.FAILED else None
-        return Parent(variant, population.source(variant.digest), population.fitness(name), curve, failure)
+        source = population.source(variant.digest)
+        numbers = self._numbers(name, source)
+        return Parent(variant, source, population.fitness(name), curve, failure, numbers)
+
+    def _numbers(self, name: str, source: str) -> tuple[Number, ...]:
+        """Tell what tuning says of a variant's numbers: its own, or that of a tuned ancestor."""
+        weights = newest_weights(self._population, name)
+        if not weights:
+            return ()
+        try:
+            values = values_of(source)
+        except (SyntaxError, TuneError):
+            return ()
+        known = [one for one in weights if one in values][:_NUMBERS]
+        return tuple(Number(one, weights[one]["matters"], values[one]) for one in known)
 
     def _inspirations(self, parents: Sequence[Parent], ranking: Ranking) -> tuple[Parent, ...]:
         """Choose a few other variants that are good and unlike the parents."""
@@ -168,9 +188,26 @@ class Writer:
         own = population.fitness(variant.id)
         if own is None:
             measured = population.measurements(variant.id)
-            failure = measured[-1].failure if measured else None
-            return "not measured yet" if failure is None else f"failed: {failure.kind}: {failure.message}"
+            return unscored(measured[-1] if measured else None, variant.id in population.notes(PROMOTED))
         return compared(own, population.before(variant.id), self._briefing.direction)
+
+
+def unscored(last: Measurement | None, promoted: bool) -> str:
+    """Say what came of a variant without a score.
+
+    Args:
+        last: its last burst, if it had any.
+        promoted: its full burst is to come.
+    """
+    if last is None:
+        return "not measured yet"
+    if last.failure is not None:
+        return f"failed: {last.failure.kind}: {last.failure.message}"
+    if last.score is None:
+        return f"stopped at {percent(last.share)} of its burst: its loss was well above the best one's"
+    if promoted:
+        return f"{last.score:.4f} at {percent(last.share)} of a burst, its full burst is to come"
+    return f"stopped at {percent(last.share)} of a burst: {last.score:.4f}, not among the best there"
 
 
 def compared(own: Fitness, parents: Sequence[Fitness], direction: Direction) -> str:

@@ -10,6 +10,7 @@ from population.store import Population
 from population.variant import Direction, Purpose, State
 
 _ADVANCE = 60  # bursts whose share of replicates may be spent from the start
+_FIRSTS = (Purpose.FIRST, Purpose.RUNG)
 _FIRST_CALL = 0.01  # dollars that a call is taken to cost while none has been paid
 
 
@@ -18,7 +19,8 @@ class Limits:
     """What a search may use; None for no limit.
 
     Args:
-        evaluations: bursts, trials and replicates included; of smoke bursts those that fail.
+        evaluations: bursts, trials and replicates included; of smoke bursts those that fail; a short or a
+            stopped burst counts the share that ran.
         hours: wall clock, earlier sessions of the run included.
         dollars: LLM calls.
         target: score of the champion at which the search has what it wants.
@@ -34,14 +36,15 @@ class Limits:
 class Spent:
     """What a search has used so far."""
 
-    evaluations: int
+    evaluations: float
     seconds: float
     dollars: float
     calls: int
 
     def left(self, limits: Limits) -> float:
         """Return how many bursts may still be begun."""
-        return float("inf") if limits.evaluations is None else limits.evaluations - self.evaluations
+        left = float("inf") if limits.evaluations is None else limits.evaluations - self.evaluations
+        return round(left, 3)
 
     def affords_call(self, limits: Limits, asking: int) -> bool:
         """Say whether one more LLM call fits, beside those under way, at the mean price so far."""
@@ -72,7 +75,7 @@ def used(limits: Limits, spent: Spent, timed: bool) -> float:
 def exhausted(limits: Limits, spent: Spent, best: Fitness | None, direction: Direction) -> str:
     """Return the budget that is used up, as a reason to stop; empty while none is."""
     if spent.left(limits) <= 0:
-        return f"the budget of {limits.evaluations} evaluations is used"
+        return used_up(limits)
     if limits.hours is not None and spent.seconds >= limits.hours * 3600:
         return f"the budget of {limits.hours:g} hours is used"
     if not spent.affords_call(limits, 0):
@@ -80,6 +83,11 @@ def exhausted(limits: Limits, spent: Spent, best: Fitness | None, direction: Dir
     if limits.target is not None and best is not None and direction.gain(best.mean, over=limits.target) >= 0:
         return f"the target of {limits.target:g} is reached"
     return ""
+
+
+def used_up(limits: Limits) -> str:
+    """Return the reason to stop when the evaluations have no room for another full burst."""
+    return f"the budget of {limits.evaluations} evaluations is used"
 
 
 def shown(limits: Limits, spent: Spent) -> tuple[Budget, ...]:
@@ -108,15 +116,18 @@ def remaining(limits: Limits, spent: Spent) -> float | None:
 class Counts:
     """Running totals, so that no decision has to count the population."""
 
-    evaluations: int = 0
+    evaluations: float = 0
     replicates: int = 0
+    controls: int = 0
     failed: int = 0
     refused: int = 0
 
     def count(self, measurement: Burst) -> None:
-        """Count one burst of the search; what was refused before its burst cost none."""
-        self.evaluations += measurement.spent
-        self.failed += measurement.state is State.FAILED and measurement.purpose is Purpose.FIRST
+        """Count one burst of the search by the share that ran; what was refused before it cost none."""
+        if measurement.spent:  # rounded, so that the order of counting makes no difference
+            self.evaluations = round(self.evaluations + measurement.share, 3)
+        self.controls += measurement.spent and measurement.purpose in (Purpose.CONTROL, Purpose.CREDIT)
+        self.failed += measurement.state is State.FAILED and measurement.purpose in _FIRSTS
 
     def may_replicate(self, share: float, limits: Limits) -> bool:
         """Say whether one more replicate for the race keeps within its share of the bursts.
@@ -125,6 +136,10 @@ class Counts:
         """
         first = _ADVANCE if limits.evaluations is None else min(_ADVANCE, limits.evaluations)
         return self.replicates < share * max(self.evaluations, first)
+
+    def may_control(self, share: float, bursts: int) -> bool:
+        """Say whether a control of so many bursts keeps within its share of the bursts."""
+        return self.controls + bursts <= share * self.evaluations
 
 
 def counted(population: Population, seed: str, noise: int) -> Counts:

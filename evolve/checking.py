@@ -21,6 +21,7 @@ from evolve.docket import (
 )
 from evolve.errors import InputError
 from evolve.jobs import Measure, Reflect
+from evolve.rungs import PROMOTED
 from evolve.runs import looked_at
 from operators.proposal import Proposal
 from population import fsck
@@ -115,12 +116,18 @@ def _search(note: Note) -> Mention:
     return Mention((str(race["duel"]["contender"]),), otherwise=Note(META, _SEARCH, without))
 
 
+def _promoted(note: Note) -> Mention:
+    bool(note.value["late"])
+    return Mention((note.key,))
+
+
 _LOOKS: Mapping[str, Callable[[Note], Mention]] = {
     JOBS: _job,
     PROGRESS: _progress,
     RUNNING: _running,
     SHELF: _shelved,
     WISHES: _wish,
+    PROMOTED: _promoted,
 }
 
 

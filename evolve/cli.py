@@ -141,6 +141,10 @@ def run(
     remember: Annotated[bool | None, _option("remember", "--remember/--no-remember")] = None,
     retest: Annotated[float | None, _option("retest")] = None,
     lessons_every: Annotated[int | None, _option("lessons_every")] = None,
+    control: Annotated[float | None, _option("control")] = None,
+    rung: Annotated[float | None, _option("rung")] = None,
+    reduction: Annotated[int | None, _option("reduction")] = None,
+    early_stop: Annotated[float | None, _option("early_stop")] = None,
     as_json: Json = False,
 ) -> None:
     """Search for a better train.py."""

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from evolve.jobs import Birth, Job, Measure, Part, Reflect, Tune
+from evolve.stopping import Bar
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from operators.proposal import Context, Proposal, Refusal
@@ -42,6 +43,8 @@ class Planned:
     island: int
     context: Context
     part: Part = Part.WHOLE
+    bar: Bar = ()
+    spare: bool = False
 
 
 class Docket:
@@ -211,7 +214,7 @@ class Docket:
         """Return the variants that are being tuned, or wait for it."""
         names = {one.variant for one in self.wished(Wish.TUNE, Wish.CONFIRM)}
         for job in self._others():
-            if isinstance(job, Tune) or job.purpose is Purpose.CONFIRM:
+            if job.purpose in (Purpose.TRIAL, Purpose.CONFIRM):
                 names.add(job.variant)
         return names
 
@@ -263,8 +266,9 @@ def job_of(value: Any) -> Planned | Measure | Tune | Reflect:
     match value["kind"]:
         case "birth":
             context = msgspec.convert(json.loads(value["context"]), Context)
-            arm, part = Arm(**value["arm"]), Part(value.get("part", Part.WHOLE))
-            return Planned(value["ticket"], arm, value["island"], context, part)
+            arm, bar = Arm(**value["arm"]), tuple(value.get("bar", ()))
+            part, spare = Part(value.get("part", Part.WHOLE)), bool(value.get("spare", False))
+            return Planned(value["ticket"], arm, value["island"], context, part, bar, spare)
         case "measure":
             return msgspec.convert(value["job"], Measure)
         case "reflect":
@@ -310,6 +314,8 @@ def _written(job: Job) -> dict[str, Any]:
         "island": job.island,
         "part": job.part.value,
         "context": _text(context),
+        "bar": job.bar,
+        "spare": job.spare,
     }
 
 

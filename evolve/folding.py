@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
-from evolve import tuning
 from evolve.breeding import IMPROVED, REPAIR, Breeder
 from evolve.budget import Counts
+from evolve.crediting import Credits
 from evolve.errors import EngineFault, InputError
 from evolve.jobs import Birth, Measure, Measured, Outcome, Proposed, Reflected, Refused, Tuned
 from evolve.lessons import LEARNED
 from evolve.policy import Policy
 from evolve.race import CROWNED, ENTERED, LEFT, SEED, News, Race
+from evolve.rungs import RUNG, SPARED, STOPPED, Promotion, Rungs
+from evolve.stopping import percent, stopped_at
+from evolve.tunings import Tunings
 from evolve.wishes import Next, Wish
 from operators.proposal import Refusal, RefusalKind
-from population import genome
 from population.comparison import Difference
 from population.fitness import failed, probability_better
 from population.gain import gained
 from population.ledger import Event
 from population.store import Population
-from population.variant import FailureKind, Measurement, Purpose, Value, Variant
-
-TUNED = "tuned"
-"""Kind of the event that ends a tuning."""
+from population.variant import FailureKind, Measurement, Purpose, Variant
 
 PASSED = "passed"
 """Kind of the event that gives up a proposal that was not worth a burst."""
@@ -47,6 +45,7 @@ class Folding:
         race: decides who becomes champion.
         used: share of the budget that is used.
         shelve: lets a proposal wait; returns what it is a copy of, or the birth that has to give way.
+        rungs: decide who goes on from a short burst to a full one.
     """
 
     def __init__(
@@ -60,17 +59,21 @@ class Folding:
         race: Race,
         used: Callable[[], float],
         shelve: Callable[[Proposed], str | Birth | None],
+        rungs: Rungs,
     ) -> None:
         self._policy = policy
         self._population = population
         self._breeder = breeder
         self._race = race
+        self._rungs = rungs
         self._counts = counts
         self._notify = notify
         self._clock = clock
         self._used = used
         self._shelve = shelve
         self.refused_in_a_row = 0
+        self.tunings = Tunings(policy, population, breeder, counts, race, self._tuned)
+        self.credits = Credits(policy, population, counts, race, self.tunings, self.event)
 
     def admit(self, variant: Variant, ticket: int, idea: Mapping[str, object]) -> None:
         """Record a new variant, before anything is spent on it; ``idea`` is what is known of its idea."""
@@ -91,17 +94,23 @@ class Folding:
             self.refused_in_a_row = 0
             if isinstance(outcome.job, Measure):
                 self._race.ended(outcome.variant.id, outcome.job.number)
-            confirms = outcome.measurement.purpose is Purpose.CONFIRM
-            follow = self._confirmed(outcome) if confirms else self._measured(outcome)
+            match outcome.measurement.purpose:
+                case Purpose.CONFIRM:
+                    follow = self.tunings.confirmed(outcome)
+                case Purpose.CREDIT:
+                    follow = self.credits.measured(outcome)
+                case _:
+                    follow = self._measured(outcome)
         elif isinstance(outcome, Tuned):
-            follow = self._tuned(outcome)
+            control = outcome.job.purpose is Purpose.CONTROL
+            follow = self.credits.tuned(outcome) if control else self.tunings.tuned(outcome)
         elif isinstance(outcome, Refused):
             self._refused(outcome)
         elif isinstance(outcome, Proposed):
             self._proposed(outcome)
         elif isinstance(outcome, Reflected):
             self._reflected(outcome)
-        return follow + self.race()
+        return [*follow, *self.race(), *self.credits.next()]
 
     def race(self) -> list[Next]:
         """Record what the race decides now; return the bursts that it wants."""
@@ -114,20 +123,48 @@ class Folding:
 
     def _measured(self, outcome: Measured) -> list[Next]:
         """Record a burst; a failure may be repaired, a good child tuned."""
-        variant, measurement, birth = outcome.variant, outcome.measurement, outcome.birth
+        variant, measurement = outcome.variant, outcome.measurement
         self._counts.count(measurement)
         self._population.stage(measurement)
         self._breeder.note(variant)
         improved = self._improved(variant)
+        promotions = self._rungs.note(measurement, outcome.job.spare)
         self._record(self._told(outcome, improved))
-        if birth is not None:
-            cost = self._policy.prices.cost(measurement.spent, measurement.seconds, outcome.dollars)
-            self._breeder.learn(birth, variant.id, cost)
-            for event in self._breeder.settle(self._used(), self._now()):
-                self._record(event)
+        self._tell_of_rungs(outcome, promotions)
+        self._learn(outcome, improved, promotions)
         if failed(self._population.scores(variant.id)):
             return self._after_failure(variant, measurement)
-        return self._after_first(variant) if measurement.purpose is Purpose.FIRST else []
+        if measurement.purpose is Purpose.FIRST:
+            return self._after_first(variant)
+        return [Next(Wish.MEASURE, one.variant) for one in promotions]
+
+    def _learn(self, outcome: Measured, improved: bool, promotions: Sequence[Promotion]) -> None:
+        """Tell the bandits what came of a child; a stopped one is a loss, unless it improves later on."""
+        variant, birth, measured = outcome.variant, outcome.birth, outcome.measurement
+        cost = self._policy.prices.cost(measured.share * measured.spent, measured.seconds, outcome.dollars)
+        if birth is not None:
+            if all(one.variant != variant.id for one in promotions):
+                self._breeder.learn(birth, variant.id, cost)
+                self.tunings.born(variant)
+            for event in self._breeder.settle(self._used(), self._now()):
+                self._record(event)
+        elif measured.purpose is Purpose.FIRST:
+            late = self._rungs.ended(variant)
+            if late is False or (late and improved):
+                self._breeder.learn_late(variant, cost)
+                self.tunings.born(variant)
+
+    def _tell_of_rungs(self, outcome: Measured, promotions: Sequence[Promotion]) -> None:
+        """Record who goes on to a full burst, and who ran on where it would have been stopped."""
+        for one in promotions:
+            who = _who(self._population.variants[one.variant])
+            self.event(one.kind, one.text, {**who, "late": one.late, "by": "rung"})
+        job, measured = outcome.job, outcome.measurement
+        if measured.purpose is Purpose.FIRST and job.spare:
+            at = stopped_at(job.bar, measured.curve, self._policy.direction)
+            if at is not None and measured.score is not None:
+                text = f"{outcome.variant.id} was not stopped at {percent(at)}, to tell how often it is wrong"
+                self.event(SPARED, text, {**_who(outcome.variant), "at": at, "by": "curve"})
 
     def _refused(self, outcome: Refused) -> None:
         """Record a refusal."""
@@ -174,72 +211,6 @@ class Folding:
         data = {"ticket": job.ticket, "lines": [*job.kept, *found], "base": job.base}
         self.event(LEARNED, f"{len(found)} lessons learnt", data)
 
-    def _tuned(self, outcome: Tuned) -> list[Next]:
-        """Record trials; have the best one and the variant's own numbers measured once more, if that pays."""
-        variant = self._population.variants[outcome.variant.id]
-        for measurement in outcome.measurements:
-            self._counts.count(measurement)
-        self._population.stage(*outcome.measurements)
-        winner = self._winner(variant, outcome.measurements)
-        if winner is None:
-            return self._settled(variant, {}, "its own numbers stay")
-        both = self._confirmations(variant)
-        missing = [digest for digest in (winner.digest, variant.digest) if digest not in both]
-        if not missing:
-            return self._decided(variant)
-        return [Next(Wish.CONFIRM, variant.id, digest=digest) for digest in missing]
-
-    def _winner(self, variant: Variant, trials: Sequence[Measurement]) -> Measurement | None:
-        """Return the best trial, if it is better past the noise that their common seed leaves."""
-        winner = tuning.best(trials, variant.digest, self._policy.direction)
-        own = self._population.fitness(variant.id)
-        if winner is None or winner.score is None or own is None:
-            return None
-        noise = self._population.spread()
-        rest = noise.deviation * math.sqrt(1.0 - noise.shared) if noise.known else 0.0
-        return winner if self._policy.direction.gain(winner.score, over=own.mean) > rest else None
-
-    def _confirmations(self, variant: Variant) -> dict[str, Measurement]:
-        """Return the bursts that confirm a variant's tuning, by the source that ran."""
-        measured = self._population.measurements(variant.id)
-        return {m.digest: m for m in measured if m.purpose is Purpose.CONFIRM}
-
-    def _confirmed(self, outcome: Measured) -> list[Next]:
-        """Record a burst that confirms a tuning; with both there, decide."""
-        variant = self._population.variants[outcome.variant.id]
-        self._counts.count(outcome.measurement)
-        self._population.stage(outcome.measurement)
-        self._breeder.note(variant)
-        return self._decided(variant) if len(self._confirmations(variant)) == 2 else []
-
-    def _decided(self, variant: Variant) -> list[Next]:
-        """Adopt the best trial's values if they are better under another seed too.
-
-        The best of several noisy trials looks better than it is, so its own score never counts.
-        """
-        both = self._confirmations(variant)
-        own = both.pop(variant.digest)
-        (tried,) = both.values()
-        if tried.score is None or (
-            own.score is not None and self._policy.direction.gain(tried.score, over=own.score) <= 0.0
-        ):
-            told = "its own numbers stay: the best trial did not hold another seed"
-            return self._settled(variant, {}, told)
-        adopted = replace(variant, digest=tried.digest, tuned=dict(tried.values))
-        changes = {name: value for name, value in tried.values.items() if value != own.values.get(name)}
-        self._population.stage(adopted)
-        self._breeder.note(adopted)
-        told = ", ".join(f"{name} = {value}" for name, value in changes.items())
-        return self._settled(adopted, changes, told)
-
-    def _settled(self, variant: Variant, changes: Mapping[str, Value], told: str) -> list[Next]:
-        """Tell how a tuning ended; from now on the variant may enter the race."""
-        trials = len(self._trials(variant.id))
-        data = {"variant": variant.id, "values": dict(changes), "trials": trials, **self._gained(variant)}
-        self.event(TUNED, f"{variant.id} after {trials} trials: {told}", data)
-        self._race.offer(variant.id)
-        return []
-
     def _after_failure(self, variant: Variant, measurement: Measurement) -> list[Next]:
         """Stop if it is the seed that fails; else let a model repair the child, once."""
         failure = measurement.failure
@@ -254,14 +225,8 @@ class Folding:
         return [] if killed or variant.operator == REPAIR else [Next(Wish.REPAIR, variant.id)]
 
     def _after_first(self, variant: Variant) -> list[Next]:
-        """Crown the seed and give it its replicates; give a child of the best quarter its trials."""
-        if variant.id == SEED:
-            return self.found()
-        tunable = genome.parse_tunables(self._population.source(variant.digest))
-        if self._policy.trials and tunable and self._breeder.in_best_quarter(variant.id):
-            return [Next(Wish.TUNE, variant.id)]
-        self._race.offer(variant.id)
-        return []
+        """Crown the seed and give it its replicates; give a child trials if they are worth it."""
+        return self.found() if variant.id == SEED else self.tunings.after_first(variant)
 
     def found(self) -> list[Next]:
         """Crown the measured seed, unless there is a champion; return the bursts that measure the noise."""
@@ -269,9 +234,6 @@ class Folding:
             text = f"{SEED} is the first champion: {self._population.fitness(SEED)}"
             self._crown(SEED, text, {**_who(self._population.variants[SEED]), "over": None})
         return self._race.found()
-
-    def _trials(self, name: str) -> list[Measurement]:
-        return [m for m in self._population.measurements(name) if m.purpose is Purpose.TRIAL]
 
     def _tell(self, news: News) -> None:
         """Record a decision of the race."""
@@ -296,6 +258,7 @@ class Folding:
         event = Event(CROWNED, text, self._now(), dict(data))
         self._population.stage(event, meta={"champion": variant})
         self._notify(event)
+        self.credits.crowned(variant)
 
     def _improved(self, variant: Variant) -> bool:
         """Say whether a variant is better than all its scored parents by more than one standard error."""
@@ -317,18 +280,30 @@ class Folding:
         """Tell in one sentence what a burst came to."""
         variant, measurement = outcome.variant, outcome.measurement
         failure = measurement.failure
+        kind = "measured" if measurement.purpose in (Purpose.FIRST, Purpose.RUNG) else "replicated"
+        if failure is not None:
+            text = f"{failure.kind}: {failure.message}"
+        elif measurement.score is None:
+            kind, where = STOPPED, percent(measurement.share)
+            text = f"stopped at {where}: its learning curve is worse than the champion's"
+        elif measurement.purpose is Purpose.RUNG:
+            kind, text = RUNG, f"{measurement.score:.4f} at {percent(measurement.share)} of a burst"
+        else:
+            text = str(self._population.fitness(variant.id))
         data = {
             "ticket": None if outcome.birth is None else outcome.birth.ticket,
             **_who(variant),
             "improved": improved,
             **self._gained(variant),
         }
-        text = str(self._population.fitness(variant.id))
         if failure is not None:
-            text = f"{failure.kind}: {failure.message}"
             data |= {"failure": failure.kind.value, "message": failure.message[:_MESSAGE]}
-        kind = "measured" if measurement.purpose is Purpose.FIRST else "replicated"
         return Event(kind, f"{variant.id} {text}", self._now(), data)
+
+    def _tuned(self, kind: str, text: str, data: Mapping[str, object]) -> None:
+        """Record the end of a tuning, with what the variant is worth beside its parents now."""
+        variant = self._population.variants[str(data["variant"])]
+        self.event(kind, text, {**data, **self._gained(variant)})
 
     def event(self, kind: str, text: str, data: Mapping[str, object]) -> None:
         """Record an event."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from numpy.random import Generator
 
+from evolve.stopping import Bar
+from evolve.tuning import Winner
+from evolve.weighing import Weight
 from operators.portfolio import Arm
 from operators.proposal import Context, Operator, Proposal, Refusal
-from population.variant import Measurement, Purpose, Variant
+from population.variant import Measurement, Purpose, Value, Variant
 
 
 class Part(enum.StrEnum):
@@ -32,6 +36,8 @@ class Birth:
         island: where the child is born.
         rng: the operator's own.
         part: what of it is to be done.
+        bar: what the learning curve of its full burst must not be worse than (see ``stopping``).
+        spare: let the child run on where it would be stopped.
     """
 
     ticket: int
@@ -41,6 +47,8 @@ class Birth:
     island: int
     rng: Generator
     part: Part = Part.WHOLE
+    bar: Bar = ()
+    spare: bool = False
 
     @property
     def cost(self) -> int:
@@ -63,6 +71,7 @@ class Measure:
         purpose: what for.
         number: of the seed (see ``seeds``).
         digest: content hash of the source to measure; empty for the variant's own.
+        bar, spare: as of a birth, for a first burst.
     """
 
     ticket: int
@@ -70,6 +79,8 @@ class Measure:
     purpose: Purpose
     number: int = 0
     digest: str = ""
+    bar: Bar = ()
+    spare: bool = False
     cost = 1
 
 
@@ -82,7 +93,11 @@ class Tune:
         variant: id of the variant.
         trials: bursts that it may take.
         seed: of what is drawn.
-        parents: those of the variant's parents whose trials are taken over.
+        parents: the ancestors whose trials are taken over.
+        noise: standard deviation of a burst under the seed of trials, as it was known when this was planned;
+            None while it was not.
+        purpose: what for.
+        first: values to be tried before any are drawn.
     """
 
     ticket: int
@@ -90,6 +105,9 @@ class Tune:
     trials: int
     seed: int
     parents: tuple[str, ...] = ()
+    noise: float | None = None
+    purpose: Purpose = Purpose.TRIAL
+    first: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def cost(self) -> int:
@@ -151,11 +169,21 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A variant's trials, in order; the source of the best one has been kept."""
+    """A variant's trials of one tuning, in order, and what all its trials come to.
+
+    Args:
+        variant: whose numbers they are.
+        measurements: the trials.
+        job: what they were made for.
+        winner: the trial that is worth being confirmed, of this tuning or an earlier one; its source is kept.
+        weights: which numbers matter; empty while there are too few trials.
+    """
 
     variant: Variant
     measurements: tuple[Measurement, ...]
     job: Tune
+    winner: Winner | None = None
+    weights: Mapping[str, Weight] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

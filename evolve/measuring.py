@@ -110,14 +110,24 @@ class Meter:
         self.running = 0
 
     async def smoke(
-        self, variant: Variant, source: str, begun: Begun | None = None, alone: bool = False
+        self,
+        variant: Variant,
+        source: str,
+        begun: Begun | None = None,
+        alone: bool = False,
+        purpose: Purpose = Purpose.FIRST,
+        fraction: float = 1.0,
     ) -> Measurement | None:
-        """Run one step and a few queries; return the measurement of the failure, or None when it runs."""
+        """Run one step and a few queries; return the measurement of the failure, or None when it runs.
+
+        A failure is on record as one of the burst that was to come, with its purpose and fraction.
+        """
         job = Job(f"{variant.id}-smoke", source, self.seeds(0), smoke=True)
         result = await self._unless_killed(job, _never, begun, alone)
         if result.failure is None:
             return None
-        return _measurement(variant.id, variant.digest, job.seed, Purpose.FIRST, result, values_of(source))
+        values, share = values_of(source), _share(purpose, result, fraction)
+        return _measurement(variant.id, variant.digest, job.seed, purpose, result, values, share)
 
     async def measure(
         self,
@@ -130,6 +140,7 @@ class Meter:
         alone: bool = False,
         trial: int | None = None,
         watch: Watch | None = None,
+        fraction: float = 1.0,
     ) -> Measurement:
         """Run one burst of exactly this source, with the seed of this number.
 
@@ -139,9 +150,10 @@ class Meter:
             Halted: the search stopped before the burst began.
         """
         name = f"{variant.id}-{purpose.value}-{number if trial is None else trial}"
-        job = Job(name, source, self.seeds(number))
+        job = Job(name, source, self.seeds(number), fraction=fraction)
         result = await self._unless_killed(job, watch or _never, begun, alone)
-        return _measurement(variant.id, digest, job.seed, purpose, result, values_of(source), trial)
+        values, share = values_of(source), _share(purpose, result, fraction)
+        return _measurement(variant.id, digest, job.seed, purpose, result, values, share, trial)
 
     async def _unless_killed(self, job: Job, watch: Watch, begun: Begun | None, alone: bool) -> Result:
         """Run a burst, and once more if it was killed: that says nothing of its source."""
@@ -196,6 +208,12 @@ def _never(*_: object) -> bool:
     return False
 
 
+def _share(purpose: Purpose, result: Result, fraction: float) -> float:
+    """Return the part of a full burst that was spent; a first burst that was stopped ended there."""
+    stopped = result.score is None and result.failure is None and purpose is Purpose.FIRST
+    return max(0.001, round(result.curve[-1][0] if stopped and result.curve else fraction, 3))
+
+
 def _measurement(
     variant: str,
     digest: str,
@@ -203,6 +221,7 @@ def _measurement(
     purpose: Purpose,
     result: Result,
     values: dict[str, Value],
+    share: float,
     trial: int | None = None,
 ) -> Measurement:
     """Put a burst's result on record."""
@@ -221,4 +240,5 @@ def _measurement(
         trial=trial,
         device=result.device,
         sandbox=result.sandbox,
+        share=share,
     )

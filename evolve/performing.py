@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from evolve import admission, tuning
+from evolve import admission
 from evolve.docket import PATIENCE, Docket
 from evolve.jobs import (
     Birth,
@@ -30,7 +30,9 @@ from evolve.memory import Memory
 from evolve.policy import Policy
 from evolve.race import SEED
 from evolve.room import Room
-from evolve.tuning import Studies
+from evolve.seeds import RUNG, SCREEN
+from evolve.stopping import Watcher
+from evolve.tuning import Attempt, Session, Studies
 from operators.proposal import Proposal, Refusal, RefusalKind
 from population import genome
 from population.errors import Corrupt
@@ -123,7 +125,7 @@ class Performer:
             name = admitted.id
         variant = self._population.variants[name]
         dollars = self._docket.cost(birth.ticket)
-        return Measured(variant, await self._first(birth.ticket, variant), birth, dollars)
+        return Measured(variant, await self._first(birth, variant), birth, dollars)
 
     async def _proposed(self, birth: Birth) -> Outcome:
         """Have a child proposed, and no more."""
@@ -186,8 +188,14 @@ class Performer:
         await self._flushed()
         return variant
 
-    async def _first(self, ticket: int, variant: Variant) -> Measurement:
-        """Measure a new variant: look at it, one step to see that it runs, then its burst."""
+    async def _first(self, job: Birth | Measure, variant: Variant) -> Measurement:
+        """Measure a new variant: look at it, one step to see that it runs, then a burst.
+
+        A child's is a short one, if there are any. One that went on from there is known to run.
+        """
+        ticket, watcher = job.ticket, Watcher(job.bar, self._policy.direction, job.spare)
+        short = self._policy.rung if isinstance(job, Birth) else 0.0
+        purpose, number = (Purpose.RUNG, RUNG) if short else (Purpose.FIRST, SCREEN)
         source = self._kept(variant.digest)
         if isinstance(source, Failure):
             return _unrun(variant, source)
@@ -196,12 +204,21 @@ class Performer:
             return _unrun(variant, failure)
         begun = self._begun(ticket, variant.digest)
         alone = self._alone(variant.digest)
-        broken = await self._meter.smoke(variant, source, begun, alone)
-        self._docket.ran(ticket)
-        if broken is not None:
-            return broken
+        if not self._runs(variant):
+            broken = await self._meter.smoke(variant, source, begun, alone, purpose, short or 1.0)
+            self._docket.ran(ticket)
+            if broken is not None:
+                return broken
         measured = await self._meter.measure(
-            variant, variant.digest, source, Purpose.FIRST, begun=begun, alone=alone
+            variant,
+            variant.digest,
+            source,
+            purpose,
+            number,
+            begun,
+            alone,
+            watch=watcher.watch,
+            fraction=short or 1.0,
         )
         if self._policy.ordered:  # its turn may come much later, and a crash until then is not its doing
             self._docket.ran(ticket)
@@ -222,7 +239,7 @@ class Performer:
         """Measure a known variant under the seed that the wish names."""
         variant = self._population.variants[job.variant]
         if job.purpose is Purpose.FIRST:
-            return Measured(variant, await self._first(job.ticket, variant), job)
+            return Measured(variant, await self._first(job, variant), job)
         digest = job.digest or variant.digest
         source = self._kept(digest)
         if isinstance(source, Failure):
@@ -235,45 +252,78 @@ class Performer:
     async def _tune(self, job: Tune) -> Outcome:
         """Let Optuna try values, one burst after the other; each is on record before the next begins."""
         variant = self._population.variants[job.variant]
-        source = self._kept(variant.digest)
-        if isinstance(source, Failure):
-            return Tuned(variant, self._docket.trials(job.ticket), job)
-        measured = next(m for m in self._population.measurements(variant.id) if m.digest == variant.digest)
         done = list(self._docket.trials(job.ticket))
-        study = await self._room.until(
-            lambda: self._studies.begin(variant.id, source, measured, job.parents, job.seed, done)
-        )
+        study = await self._studied(job, variant, done)
+        if study is None:
+            return Tuned(variant, tuple(done), job)
+        exhausted = False
         while len(done) < job.trials:
-            trial = study.ask()
-            digest, number = genome.digest(trial.source), trial.number
-            failure = self._suspicion(variant, digest)
-            if failure is not None:
-                unrun = _unrun(variant, failure, self._meter.seeds(0), Purpose.TRIAL)
-                result = replace(unrun, digest=digest, trial=number, values=trial.values)
-            else:
-                begun = self._begun(job.ticket, digest)
-                try:
-                    result = await self._meter.measure(
-                        variant,
-                        digest,
-                        trial.source,
-                        Purpose.TRIAL,
-                        begun=begun,
-                        alone=self._alone(digest),
-                        trial=number,
-                        watch=trial.watch,
-                    )
-                except Halted:
-                    break
+            trial = study.ask(job.first)
+            if trial is None:
+                exhausted = True
+                break
+            try:
+                result = await self._tried(job, variant, trial)
+            except Halted:
+                break
             self._docket.ran(job.ticket)
             done.append(result)
-            if result is tuning.best(done, variant.digest, self._policy.direction):
-                await self._room.until(functools.partial(self._population.keep_source, trial.source))
             self._docket.tried(job.ticket, tuple(done))
             await self._flushed()
             await self._room.until(functools.partial(study.tell, trial, result))
-        whole = len(done) >= job.trials or (done and not self._policy.ordered)
-        return Tuned(variant, tuple(done), job) if whole else Dropped(job)
+        if exhausted or len(done) >= job.trials or (done and not self._policy.ordered):
+            return await self._judged(job, variant, done, study)
+        return Dropped(job)
+
+    async def _studied(self, job: Tune, variant: Variant, done: Sequence[Measurement]) -> Session | None:
+        """Open a variant's study with all of its trials; None where its source cannot be had."""
+        source = self._kept(variant.proposed)
+        known = self._population.measurements(variant.id)
+        first = next((m for m in known if m.digest == variant.proposed and m.score is not None), None)
+        if isinstance(source, Failure) or first is None:
+            return None
+        trials = [*(m for m in known if m.purpose.tries), *done]
+        confirmed = [m for m in known if m.purpose is Purpose.CONFIRM]
+        return await self._room.until(
+            lambda: self._studies.begin(
+                variant.id, source, first, job.parents, job.seed, trials, job.noise, confirmed
+            )
+        )
+
+    async def _tried(self, job: Tune, variant: Variant, trial: Attempt) -> Measurement:
+        """Measure a trial, unless its source is not to be run again."""
+        digest = genome.digest(trial.source)
+        failure = self._suspicion(variant, digest)
+        if failure is not None:
+            unrun = _unrun(variant, failure, self._meter.seeds(0), job.purpose)
+            return replace(unrun, digest=digest, trial=trial.number, values=trial.values)
+        return await self._meter.measure(
+            variant,
+            digest,
+            trial.source,
+            job.purpose,
+            begun=self._begun(job.ticket, digest),
+            alone=self._alone(digest),
+            trial=trial.number,
+            watch=trial.watch,
+        )
+
+    async def _judged(
+        self, job: Tune, variant: Variant, done: Sequence[Measurement], study: Session
+    ) -> Tuned:
+        """Return what a variant's trials come to."""
+        known = self._population.measurements(variant.id)
+        values = next((m.values for m in known if m.digest == variant.digest), {})
+        confirmed = {m.digest for m in known if m.purpose is Purpose.CONFIRM}
+        winner = study.winner(values, confirmed)
+        if winner is not None:
+            kept = winner.source
+            await self._room.until(lambda: self._population.keep_source(kept))
+        return Tuned(variant, tuple(done), job, winner, study.weights())
+
+    def _runs(self, variant: Variant) -> bool:
+        """Say whether a variant came through a burst already."""
+        return any(m.score is not None for m in self._population.scores(variant.id))
 
     def _kept(self, digest: str) -> str | Failure:
         """Return a source; where an earlier session's is gone, that costs its variant, and nothing else."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from evolve import tuned
 from evolve.breeding import Breeder
 from evolve.budget import Spent
 from evolve.docket import Docket, Planned
@@ -16,12 +17,20 @@ from evolve.policy import Policy
 from evolve.race import SEED, Race
 from evolve.seeds import CONFIRM
 from evolve.shelf import Shelf, Step
+from evolve.stopping import Bars
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from operators.proposal import Proposal
 from operators.syntactic import Syntactic
 from population.store import Population
 from population.variant import Purpose
+
+_MOST_DUE = 64.0  # proposals that may be due, after a time without a model
+
+SPARED = 0.05
+"""Share of the children that run on where they would be stopped, to tell how often stopping is wrong."""
+
+_SPARING = 3  # stream of a job's generators that draws them
 
 
 class Planner:
@@ -35,6 +44,7 @@ class Planner:
         docket: holds what is wished for and under way.
         memory: knows what to look back on.
         shelf: holds the proposals that wait for a burst.
+        bars: what learning curves must not be worse than.
     """
 
     def __init__(
@@ -46,6 +56,7 @@ class Planner:
         docket: Docket,
         memory: Memory,
         shelf: Shelf,
+        bars: Bars,
     ) -> None:
         self._policy = policy
         self._population = population
@@ -54,8 +65,9 @@ class Planner:
         self._docket = docket
         self._memory = memory
         self._shelf = shelf
+        self._bars = bars
         self._left: deque[Job] = deque()
-        self._due = float(policy.ahead)  # proposals to be asked for
+        self._due = [float(policy.ahead)] * 2  # proposals to be made: without a model, and with one
         self.ticket = 0
         """Number of the next job."""
         self._written: Proposal | None = None  # the child that the job being planned measures
@@ -63,7 +75,7 @@ class Planner:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up the jobs that an earlier session left under way, and what waits on the shelf."""
         self.ticket = int(state.get("ticket", 0))
-        self._due = float(state.get("due", self._due))
+        self._due = list(state.get("due", self._due))
         for planned, proposal in self._docket.shelf():
             birth = self._breeder.again(
                 planned.ticket, planned.arm, planned.context, planned.island, planned.part
@@ -85,6 +97,7 @@ class Planner:
         birth = self._breeder.again(
             planned.ticket, planned.arm, planned.context, planned.island, planned.part
         )
+        birth = replace(birth, bar=planned.bar, spare=planned.spare)
         if birth.operator is None and not self._has_reply(birth):
             self._docket.end(birth.ticket)
             return None
@@ -92,15 +105,16 @@ class Planner:
 
     def next(self, spent: Spent, under_way: Sequence[Job]) -> Job | None:
         """Choose what to do next, None when there is nothing that may be begun now."""
-        room = spent.left(self._policy.limits) - sum(job.cost for job in under_way)
+        room = round(spent.left(self._policy.limits) - sum(map(self._cost, under_way)), 3)
         full = sum(job.cost > 0 for job in under_way) >= self._policy.ahead
         if self._left:
-            return self._resumed(room) if room >= 1 and not full else None
+            return self._resumed(room) if room >= 1 else None
         may_ask = self._may_ask(spent, under_way)
         job = self._asked_for(room, may_ask, under_way, full)
         if job is None and not full:
             job = self._new_job(room, may_ask, under_way)
         if job is not None:
+            job = self._watched(job)
             self.ticket += 1
             self._docket.begin(job)
             self._carry(job)
@@ -112,12 +126,15 @@ class Planner:
             return None
         proposing = sum(isinstance(job, Birth) and job.part is Part.PROPOSE for job in under_way)
         starved = not full and not len(self._shelf) and not proposing
-        if (self._due < 1.0 and not starved) or proposing >= self._policy.asking + self._policy.ahead:
+        if proposing >= self._policy.asking + self._policy.ahead:
             return None
-        birth = self._breeder.birth(self.ticket, may_ask, Part.PROPOSE)
-        if birth is not None:
-            self._due -= 1.0
-        return birth
+        for model in (True, False) if may_ask else (False,):
+            if self._due[model] >= 1.0 or starved:
+                birth = self._breeder.birth(self.ticket, model, Part.PROPOSE, asks=model)
+                if birth is not None:
+                    self._due[model] -= 1.0
+                    return birth
+        return None
 
     def _promising(self) -> Job | None:
         """Have the most promising child measured of those that wait; None when nobody waits."""
@@ -125,7 +142,7 @@ class Planner:
         chosen = self._shelf.choose(self._breeder.everybody, rng)
         if chosen is None:
             return None
-        self._due += self._policy.proposals
+        self._due = [min(due + self._policy.proposals, _MOST_DUE) for due in self._due]
         if isinstance(chosen, Step):
             birth = self._breeder.known(self.ticket, Arm(Syntactic.name), [chosen.variant])
             self._written = Proposal(self._shelf.stepped(chosen), chosen.said, Syntactic.name)
@@ -141,10 +158,23 @@ class Planner:
             self._docket.propose(job.ticket, self._written)
             self._written = None
 
+    def _cost(self, job: Job) -> float:
+        """Return the bursts that a job may take; a birth ends with a short one, if there are any."""
+        short = isinstance(job, Birth) and job.cost and self._policy.rung
+        return self._policy.rung if short else job.cost
+
     def _resumed(self, room: float) -> Job:
         """Take the next job that an earlier session left under way."""
         job = self._left.popleft()
         return replace(job, trials=int(min(job.trials, room))) if isinstance(job, Tune) else job
+
+    def _watched(self, job: Job) -> Job:
+        """Put into a job how its first burst is watched: as things stand when it is planned."""
+        if isinstance(job, Tune | Reflect) or (isinstance(job, Measure) and job.purpose is not Purpose.FIRST):
+            return job
+        spare = bool(self._breeder.generator(self.ticket, _SPARING).random() < SPARED)
+        short = isinstance(job, Birth) and self._policy.rung
+        return replace(job, bar=() if short else self._bars.now(), spare=spare)
 
     def _new_job(self, room: float, may_ask: bool, under_way: Sequence[Job]) -> Job | None:
         """Choose a job that is not on the docket yet."""
@@ -176,10 +206,12 @@ class Planner:
                 return Measure(ticket, name, Purpose.REPLICATE, wanted.number)
             case Wish.CONFIRM:
                 return Measure(ticket, name, Purpose.CONFIRM, CONFIRM, wanted.digest)
-            case Wish.TUNE:
-                seed = int(self._breeder.generator(ticket).integers(2**32))
-                trials = int(min(self._policy.trials, room))
-                return Tune(ticket, name, trials, seed, self._tuned_parents(name, under_way))
+            case Wish.CREDIT:
+                return Measure(ticket, name, Purpose.CREDIT, wanted.number, wanted.digest)
+            case Wish.TUNE | Wish.CONTROL:
+                return self._tuning(wanted, room, under_way)
+            case Wish.ADOPT:
+                return self._adoption(wanted)
             case Wish.REPAIR:
                 known = self._population.variants[name]
                 can = may_ask and self._population.has_source(known.digest)
@@ -187,12 +219,33 @@ class Planner:
             case Wish.REFLECT:
                 return self._memory.reflect(ticket) if may_ask else None
 
-    def _tuned_parents(self, name: str, under_way: Iterable[Job]) -> tuple[str, ...]:
-        """Return the parents of a variant that no tuning is under way for: what these have learnt stands."""
+    def _tuning(self, wanted: Next, room: float, under_way: Iterable[Job]) -> Tune:
+        """Plan a tuning; what it builds on is what is on record now, whenever it begins."""
+        ticket, name, control = self.ticket, wanted.variant, wanted.wish is Wish.CONTROL
+        seed = int(self._breeder.generator(ticket).integers(2**32))
+        trials = int(min(wanted.number if control else self._policy.trials, room))
+        noise = tuned.trial_noise(self._population)
+        parents = self._tuned_ancestors(name, under_way)
+        if not control:
+            return Tune(ticket, name, trials, seed, parents, noise)
+        first = tuned.values_to_try(self._population, name, wanted.digest)
+        return Tune(ticket, name, trials, seed, parents, noise, Purpose.CONTROL, first)
+
+    def _tuned_ancestors(self, name: str, under_way: Iterable[Job]) -> tuple[str, ...]:
+        """Return the ancestors that no tuning is under way for: what these have learnt stands."""
         tuning_now = {job.variant for job in under_way if isinstance(job, Tune)}
-        waiting = {one.variant for one in self._docket.wished(Wish.TUNE)}
-        parents = self._population.variants[name].parents
-        return tuple(parent for parent in parents if parent not in tuning_now | waiting)
+        waiting = {one.variant for one in self._docket.wished(Wish.TUNE, Wish.CONTROL)}
+        found = tuned.tuned_ancestors(self._population, name)
+        return tuple(one for one in found if one not in tuning_now | waiting)
+
+    def _adoption(self, wanted: Next) -> Birth | None:
+        """Plan a birth whose proposal is there already: the parent with other numbers."""
+        parent = self._population.variants[wanted.variant]
+        proposal = tuned.with_numbers(self._population, parent, wanted.digest)
+        if proposal is None:
+            return None
+        self._docket.propose(self.ticket, proposal)
+        return self._breeder.adoption(self.ticket, parent, Arm(proposal.operator))
 
     def _may_ask(self, spent: Spent, under_way: Iterable[Job]) -> bool:
         """Say whether one more job may ask a language model."""

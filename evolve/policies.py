@@ -33,6 +33,9 @@ _PLAIN: Mapping[str, Any] = {
     "trials": 0,
     "proposals": 0.0,
     "pooled": False,
+    "control": 0.0,
+    "rung": 0.0,
+    "early_stop": 0.0,
     "remember": False,
     "lessons_every": 0,
 }

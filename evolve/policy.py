@@ -21,13 +21,17 @@ class Policy:
         ahead: jobs under way at once.
         asking: births that may wait for a language model at once.
         ordered: fold outcomes in the order of their tickets, so that timing cannot change the result.
-        trials: Optuna trials of a child in the best quarter.
+        trials: Optuna trials of one tuning; 0 for no tuning at all.
         proposals: children proposed for each that is measured; 0 to measure each.
         explored: share of those measured that is drawn from all proposals alike.
         numbers_only: have no children; let Optuna try the seed's numbers, and nothing else.
         seed_replicates: bursts of the seed variant that measure the noise.
         replicates: share of bursts that may re-measure contenders.
         confidence: P(better than the champion) that a new champion needs.
+        control: share of bursts that may tell what a champion owes to its numbers.
+        rung: share of a full burst that a new child gets first; 0 for none.
+        reduction: one in so many children goes on from there to its full burst.
+        early_stop: standard deviations by which a learning curve may be worse than the champion's; 0 for any.
     """
 
     direction: Direction
@@ -44,3 +48,7 @@ class Policy:
     numbers_only: bool = False
     proposals: float = 0.0
     explored: float = 0.0
+    control: float = 0.0
+    rung: float = 0.0
+    reduction: int = 3
+    early_stop: float = 0.0

@@ -34,7 +34,7 @@ class Snapshot:
         slots: places where bursts run.
         running: bursts running now.
         asking: LLM calls under way now.
-        evaluations: bursts finished, trials and replicates included.
+        evaluations: bursts finished, trials and replicates included; part of one for a short or stopped one.
         variants: variants admitted so far, the seed included.
         failed: variants that failed.
         refused: proposals refused.
@@ -54,7 +54,7 @@ class Snapshot:
     slots: int
     running: int
     asking: int
-    evaluations: int
+    evaluations: float
     variants: int
     failed: int
     refused: int

@@ -79,15 +79,23 @@ class Race:
         population: what is known.
         counts: running totals; the replicates that are wished for are counted here.
         seeds: seed by number.
+        challenger: chooses who is worth a race with the champion (its id), None for nobody; without it, that
+            is the variant with the best score of its own.
     """
 
     def __init__(
-        self, policy: Policy, population: Population, counts: Counts, seeds: Callable[[int], int]
+        self,
+        policy: Policy,
+        population: Population,
+        counts: Counts,
+        seeds: Callable[[int], int],
+        challenger: Callable[[str], str | None] | None = None,
     ) -> None:
         self._policy = policy
         self._population = population
         self._counts = counts
         self._seeds = seeds
+        self._challenger = challenger
         self._waiting: list[tuple[float, int, str]] = []
         self._entered: set[str] = set()
         self._asked: set[tuple[str, int]] = set()
@@ -134,6 +142,14 @@ class Race:
     def pending(self) -> int:
         """Replicates that are wished for or under way, those that measure the noise left out."""
         return sum(name != SEED or number not in self._founding_numbers for name, number in self._asked)
+
+    def seed(self, number: int) -> int:
+        """Return the seed of this number."""
+        return self._seeds(number)
+
+    def fixed(self, variant: str) -> bool:
+        """Say whether a variant's source must stay as it is: it was measured on fresh seeds, or is to be."""
+        return variant in self._entered or variant in (SEED, self.champion)
 
     def offer(self, variant: str) -> None:
         """Let a variant enter when its turn comes, if it has a score.
@@ -196,6 +212,12 @@ class Race:
         """Let the most promising variant enter, if it is promising and a burst can be had for it."""
         if self._founding:
             return False  # the noise is still being measured
+        if self._challenger is not None:
+            name = self._challenger(champion) if self._may_replicate() else None
+            if name is None or name in self._entered:
+                return False
+            self._begin(name, champion, news)
+            return True
         best = self._population.fitness(champion)
         while self._waiting and best is not None and self._may_replicate():
             key, _, name = self._waiting[0]
@@ -206,12 +228,16 @@ class Race:
             if not crowning.promising(fitness, best, self._policy.direction, self._population.spread()):
                 return False
             heapq.heappop(self._waiting)
-            self._entered.add(name)
-            self._places += 1
-            self._duel = Duel(name, self._places)
-            news.append(News(ENTERED, name, champion, self._places))
+            self._begin(name, champion, news)
             return True
         return False
+
+    def _begin(self, name: str, champion: str, news: list[News]) -> None:
+        """Let a variant enter."""
+        self._entered.add(name)
+        self._places += 1
+        self._duel = Duel(name, self._places)
+        news.append(News(ENTERED, name, champion, self._places))
 
     def _look(self, duel: Duel, champion: str, news: list[News]) -> None:
         """Judge the contender by what has been measured."""

@@ -35,7 +35,9 @@ from evolve.policy import Policy
 from evolve.progress import Snapshot
 from evolve.race import ENTERED, SEED, Race
 from evolve.room import Room
+from evolve.rungs import PROMOTED, Rungs
 from evolve.shelf import Shelf
+from evolve.stopping import Bars
 from evolve.tuning import Studies
 from evolve.wishes import Next, Wish
 from population.errors import PopulationError
@@ -91,10 +93,12 @@ class Search:
         self._started = monotonic()
         self._earlier = float(population.meta("clock", 0.0))
         self._counts: Counts = counted(population, SEED, policy.seed_replicates)
-        self._race = Race(policy, population, self._counts, meter.seeds)
+        challenger = self._challenger if breeder.pooled else None
+        self._race = Race(policy, population, self._counts, meter.seeds, challenger)
         self._told: list[Event] = []
         self._docket = Docket(population)
         self._shelf = Shelf(breeder.judge, policy.explored)
+        self._rungs = Rungs(policy, population)
         self._folding = Folding(
             policy,
             population,
@@ -105,8 +109,12 @@ class Search:
             self._race,
             self._used,
             self._keep_waiting,
+            self._rungs,
         )
-        self._planner = Planner(policy, population, breeder, self._race, self._docket, memory, self._shelf)
+        bars = Bars(policy, population, SEED)
+        self._planner = Planner(
+            policy, population, breeder, self._race, self._docket, memory, self._shelf, bars
+        )
         self._performer = Performer(
             policy,
             population,
@@ -139,7 +147,7 @@ class Search:
                 await self._durable()
                 self._begin(jobs)
                 if not self._tasks:
-                    return self._brake.reason or "there is nothing left to do"
+                    return self._brake.reason or self._idle()
                 outcomes, fault = await self._ended()
                 for outcome in outcomes:
                     self._fold(outcome)
@@ -154,6 +162,12 @@ class Search:
                 self._population.flush()
                 self._tell()
 
+    def _idle(self) -> str:
+        """Say why nothing is left to do: what is left of the evaluations may be less than a burst."""
+        if self._spent().left(self._policy.limits) < 1.0:
+            return budget.used_up(self._policy.limits)
+        return "there is nothing left to do"
+
     def _restore(self) -> None:
         """Take up everything where the last session left it."""
         known, docket = self._population, self._docket
@@ -162,9 +176,13 @@ class Search:
         self._memory.restore()
         self._breeder.restore(known.measured, state.get("breeder"), known.events_of(FOUNDED))
         entered = (str(event.data["variant"]) for event in known.events_of(ENTERED))
-        self._race.restore(docket.held(), state.get("race"), entered, docket.asked())
+        tunings = self._folding.tunings
+        tunings.restore(state.get("tunings"), docket.held())
+        self._folding.credits.restore(state.get("credits"))
+        self._race.restore(tunings.held, state.get("race"), entered, docket.asked())
         self._counts.replicates += self._race.pending
         self._planner.restore(state)
+        self._rungs.restore()
         self._wish_for_the_rest()
 
     def _wish_for_the_rest(self) -> None:
@@ -175,7 +193,7 @@ class Search:
         known, awaited = self._population, self._docket.awaited()
         for name in known.variants:
             unmeasured = known.fitness(name) is None and (name == SEED or not known.scores(name))
-            if unmeasured and name not in awaited:
+            if (unmeasured or name in known.notes(PROMOTED)) and name not in awaited:
                 self._docket.wish(Next(Wish.MEASURE, name))
         for wanted in self._folding.found() if known.fitness(SEED) is not None else []:
             self._docket.wish(wanted)
@@ -202,6 +220,11 @@ class Search:
         if self._memory.due() and not self._docket.wished(Wish.REFLECT):
             self._docket.wish(Next(Wish.REFLECT, SEED))
 
+    def _challenger(self, champion: str) -> str | None:
+        """Choose who is worth a race with the champion; nobody who is being tuned."""
+        found = self._breeder.challenger(champion, self._used())
+        return None if found in self._docket.held() else found
+
     def _keep_waiting(self, proposed: Proposed) -> str | Birth | None:
         """Put a proposal on the shelf; return what it is a copy of, or the birth that has to give way."""
         twin = self._shelf.put(proposed.job, proposed.proposal, self._population.by_fingerprint)
@@ -227,8 +250,10 @@ class Search:
             "refused_in_a_row": self._folding.refused_in_a_row,
             "breeder": self._breeder.state(),
             "race": self._race.state(),
+            "tunings": self._folding.tunings.state(),
+            "credits": self._folding.credits.state(),
         }
-        self._population.stage(meta={"search": state})
+        self._population.stage(meta={"search": state, "leader": self._breeder.leader()})
 
     def _stage_clock(self) -> None:
         """Record the time used; a turn may take long, and be cut short."""

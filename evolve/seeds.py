@@ -19,6 +19,9 @@ VERIFY = 1_000_000
 ABLATION = 2_000_000
 """First of the numbers for taking a champion's change apart."""
 
+RUNG = 3_000_000
+"""Number of the seed of short bursts."""
+
 
 class Seeds:
     """The seeds of a run's bursts by number; a variant cannot tell from its seed what the burst is for.

@@ -25,6 +25,11 @@ def _writable(path: Path) -> Path:
     return path
 
 
+def _thousandths(share: float) -> float:
+    """Round a share to what budgets count in."""
+    return round(share, 3)
+
+
 File = Annotated[Path, AfterValidator(_writable)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -96,7 +101,7 @@ class Settings(BaseModel):
         Name.EVOLVE, description="evolve, or a baseline: greedy, best-of-n, random, numbers-only"
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
-    trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of a child in the best quarter")
+    trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of one tuning; 0: no tuning")
     merge: Annotated[float, Field(ge=0, le=100)] = Field(
         0.4, description="prior weight of merges of two lineages beside a model's 1; 0: none"
     )
@@ -132,6 +137,18 @@ class Settings(BaseModel):
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.95, description="P(better than the champion) that a new champion needs"
+    )
+    rung: Annotated[float, Field(ge=0, lt=1), AfterValidator(_thousandths)] = Field(
+        0.0, description="share of a full burst that a new child gets first; 0: none"
+    )
+    reduction: Annotated[int, Field(ge=2, le=100)] = Field(
+        3, description="one in so many children goes on from there to a full burst"
+    )
+    early_stop: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="standard deviations that a learning curve may be worse than the champion's; 0: any"
+    )
+    control: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="share of bursts that may tell what a champion owes to its numbers; 0: none"
     )
 
     # memory

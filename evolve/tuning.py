@@ -3,21 +3,20 @@
 A trial's values are rewritten into the source, so that every measured program is a file that one can run.
 A failed trial is told to Optuna as failed and a pruned one as pruned, never as a penalty number.
 
-A study's file holds finished trials only, a line each. What to try next is drawn in memory from these, by
-a generator of its own for each trial: a tuning that was killed goes on with the values it would have tried.
+A study's file holds finished trials only, a line each, of all tunings that its variant ever had. What to try
+next is drawn in memory from these, by a generator of its own for each trial: a tuning that was killed goes on
+with the values it would have tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
-from numpy.random import Generator
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -28,17 +27,19 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from evolve.cube import Cube
 from evolve.errors import EngineFault
+from evolve.inheritance import inherited
+from evolve.sampling import AGAIN, PARENT, Nearby, Scores, scores_of
 from evolve.studies_file import Draft, StudyFile
+from evolve.weighing import Weight, weighed
 from population.disk import sync_folder
-from population.genome import Tunable, parse_tunables, rounded, with_values
+from population.genome import Tunable, digest, parse_tunables, rounded, with_values
 from population.variant import Direction, Measurement, State, Value
 
 _STEPS = 10  # points at which learning curves are compared
-_FREE = 3  # tunables that a trial changes
-_INHERITED = 20  # trials taken over from a parent's study at most
-_SOURCE, _PARENT, _LOST = "source", "parent", "lost"  # user attributes of trials that are not of this tuning
-_FIRST = "first"  # user attribute of a study: values of its parents, to be tried before any are drawn
+_HOPE = 0.25  # standard errors of expected gain with which a trial is worth being confirmed
+_SOURCE, _LOST = "source", "lost"  # user attributes of trials that were not drawn for the variant
 _STATES = {
     State.SCORED: TrialState.COMPLETE,
     State.FAILED: TrialState.FAIL,
@@ -75,6 +76,8 @@ class Studies:
         parents: Sequence[str],
         seed: int,
         done: Sequence[Measurement],
+        noise: float | None = None,
+        confirmed: Sequence[Measurement] = (),
     ) -> Session:
         """Open a variant's study; its first trial is the source as measured, then come its parents' trials.
 
@@ -83,11 +86,13 @@ class Studies:
 
         Args:
             variant: id of the variant, the name of its study.
-            source: its text.
-            measured: its measurement with the values in the source.
+            source: its text as proposed: the same for all tunings that it has.
+            measured: its measurement with the values in that source.
             parents: ids of its parents, whose trials are taken over where names and ranges agree.
             seed: of what is drawn, 0 or more.
-            done: the trials of this tuning that are on record, in order; those not yet told are told.
+            done: the trials of all its tunings that are on record, in order; those not yet told are told.
+            noise: standard deviation of one burst under the seed of trials; None while unknown.
+            confirmed: bursts of its sources under other seeds.
 
         Raises:
             EngineFault: a study's file is damaged.
@@ -98,9 +103,10 @@ class Studies:
         space = {name: distribution(tunable) for name, tunable in tunables.items()}
         study = self._load(variant) if self._file(variant).exists() else None
         if study is None or _strange(study, measured, done):
-            self._seed(variant, space, measured, parents, done)
+            self._seed(variant, tunables, space, measured, parents, done, noise)
             study = self._load(variant)
-        session = Session(study, source, tunables, space, self._direction, seed)
+        again = _again(measured, confirmed, space)
+        session = Session(study, source, tunables, space, self._direction, seed, noise, again)
         session.restore(done)
         return session
 
@@ -120,49 +126,48 @@ class Studies:
     def _seed(
         self,
         variant: str,
+        tunables: Mapping[str, Tunable],
         space: Mapping[str, BaseDistribution],
         measured: Measurement,
         parents: Sequence[str],
         done: Sequence[Measurement],
+        noise: float | None,
     ) -> None:
         """Make the study's file, whole or not at all, of the source as measured and its parents' trials."""
-        values = measured.values
-        trials = [_finished(values, measured, space, self._direction, {_SOURCE: measured.digest})]
-        first: list[Mapping[str, Value]] = []
-        for parent in parents:
-            if self._file(parent).exists():  # else it was never tuned
-                same, other = self._inherited(parent, space, values)
-                trials += same
-                first += other
+        trials = [_finished(measured.values, measured, space, self._direction, {_SOURCE: measured.digest})]
+        if measured.score is not None and space:
+            own = (measured.values, measured.score)
+            for parent in parents:
+                if self._file(parent).exists():  # else it was never tuned
+                    theirs = self._load(parent).get_trials(deepcopy=False)
+                    trials += inherited(theirs, parent, tunables, space, own, self._direction, noise)
         draft = Draft()
         study = optuna.create_study(
             storage=JournalStorage(draft), study_name=variant, direction=self._direction.value
         )
         study.add_trials(trials[: done[0].trial] if done else trials)  # each trial on record keeps its number
-        study.set_user_attr(_FIRST, first)
         unfinished = self._file(variant).with_suffix(".tmp")
         unfinished.unlink(missing_ok=True)
         self._journal(unfinished).append_logs(draft.logs)
         unfinished.replace(self._file(variant))
         sync_folder(self._folder)
 
-    def _inherited(
-        self, parent: str, space: Mapping[str, BaseDistribution], values: Mapping[str, Value]
-    ) -> tuple[list[FrozenTrial], list[Mapping[str, Value]]]:
-        """Return a parent's trials where all tunables agree, else its best values, to be tried first."""
-        trials = self._load(parent).get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        own = [trial for trial in trials if _PARENT not in trial.user_attrs]
-        ranked = sorted(own, key=lambda trial: self._direction.key(trial.value or 0.0))
-        same = [trial for trial in ranked if trial.distributions == space]
-        if same:
-            return [_taken_over(trial, parent) for trial in same[:_INHERITED]], []
-        shared = {
-            name: best.params[name]
-            for best in ranked[:1]
-            for name, range_ in best.distributions.items()
-            if space.get(name) == range_ and best.params[name] != values[name]
-        }
-        return [], [{**values, **shared}] if shared else []
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The trial that looks better than the values in force.
+
+    Args:
+        digest: content hash of its source.
+        source: its text.
+        values: its values.
+        gain: by how much it may be expected to be better.
+    """
+
+    digest: str
+    source: str
+    values: Mapping[str, Value]
+    gain: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,39 +180,83 @@ class Session:
     space: Mapping[str, BaseDistribution]
     direction: Direction
     seed: int
+    noise: float | None
+    again: Sequence[FrozenTrial]
 
-    def ask(self) -> Attempt:
-        """Draw the next trial's values: a few tunables anew, the others as in the best trial so far.
-
-        A handful of trials says more about a few numbers near a good point than about all numbers at once
-        (cf. Wang et al., Bayesian optimization in a billion dimensions via random embeddings, JAIR 55, 2016).
+    def ask(self, first: Mapping[str, Value] | None = None) -> Attempt | None:
+        """Draw the next trial's values (see ``sampling``); None when there are none that were not tried.
 
         Nothing is put on record: until a trial is told, the same values are drawn again.
+
+        Args:
+            first: values to be tried before any are drawn.
         """
         trials = self.study.get_trials(deepcopy=False)
-        index = _count_own(trials)
-        rng = np.random.default_rng([self.seed, index])
+        rng = np.random.default_rng([self.seed, _count_own(trials)])
         drawing = optuna.create_study(
             direction=self.direction.value,
-            sampler=optuna.samplers.TPESampler(seed=int(rng.integers(2**32)), n_startup_trials=2),
+            sampler=Nearby(int(rng.integers(2**32)), self.noise),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=_STEPS // 2),
         )
-        drawing.add_trials(
-            trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-        )
-        first = self.study.user_attrs[_FIRST]
-        drawing.enqueue_trial(first[index] if index < len(first) else self._kept(trials, rng))
-        params = drawing.ask(dict(self.space)).params
-        values = {name: rounded(self.tunables[name], value) for name, value in params.items()}
+        drawing.add_trials([trial for trial in trials if trial.params])
+        drawing.add_trials(self.again)
+        tried = [trial.params for trial in trials if PARENT not in trial.user_attrs]
+        values = dict(first or {})
+        if not values or values in tried:
+            params = drawing.ask(dict(self.space)).params if self.space else {}
+            values = {name: rounded(self.tunables[name], value) for name, value in params.items()}
+        if values in tried:
+            return None
         return Attempt(len(trials), values, with_values(self.source, values), drawing, self.direction)
 
-    def _kept(self, trials: Sequence[FrozenTrial], rng: Generator) -> dict[str, Any]:
-        """Return all but a few values of the variant's own best trial; the source as measured is one."""
-        own = [t for t in trials if t.state is TrialState.COMPLETE and _PARENT not in t.user_attrs]
-        params = min(own, key=lambda trial: self.direction.key(trial.value or 0.0)).params
-        names = sorted(self.tunables)
-        free = rng.choice(len(names), size=min(_FREE, len(names)), replace=False)
-        return {name: params[name] for i, name in enumerate(names) if i not in free}
+    def winner(self, values: Mapping[str, Value], known: Collection[str]) -> Winner | None:
+        """Return the trial that is worth being confirmed as better than the values in force, if one is.
+
+        Args:
+            values: those in force.
+            known: content hashes of sources that were confirmed, or refuted, before.
+        """
+        scores = self._scores()
+        own = [trial for trial in self._finished() if PARENT not in trial.user_attrs]
+        tried = [trial for trial in own if AGAIN not in trial.user_attrs and trial.params != values]
+        if not tried or len(own) < 2:
+            return None
+        gains = self._gains(scores, values, tried)
+        for at in np.argsort([-gain for gain, _ in gains], kind="stable"):
+            gain, error = gains[at]
+            if gain <= 0.0 or gain < _HOPE * error:
+                return None
+            source = with_values(self.source, tried[at].params)
+            if digest(source) not in known:
+                return Winner(digest(source), source, dict(tried[at].params), gain)
+        return None
+
+    def weights(self) -> dict[str, Weight]:
+        """Return what each tunable does, the weightiest first; nothing before there are enough trials."""
+        return weighed(self._scores(), self._finished(), self.direction)
+
+    def _gains(
+        self, scores: Scores, values: Mapping[str, Value], tried: Sequence[FrozenTrial]
+    ) -> list[tuple[float, float]]:
+        """Return by how much each trial is better than the values in force, and the error of that."""
+        if self.noise == 0.0:
+            now = next(
+                (t.value for t in self._finished() if t.params == values and t.value is not None), None
+            )
+            if now is not None:
+                return [(self.direction.gain(one.value or 0.0, over=now), 0.0) for one in tried]
+        laid, cube = scores.surface(), scores.cube
+        points = cube.embedded(np.stack([cube.unit(one) for one in (values, *(t.params for t in tried))]))
+        return [laid.apart(point, points[0]) for point in points[1:]]
+
+    def _scores(self) -> Scores:
+        minimize = self.direction is Direction.MINIMIZE
+        return scores_of(self._finished(), Cube(self.space), minimize, self.noise)
+
+    def _finished(self) -> list[FrozenTrial]:
+        """Return all trials with a score, and the comparisons under other seeds."""
+        trials = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return [*(trial for trial in trials if trial.params), *self.again]
 
     def tell(self, attempt: Attempt, measured: Measurement) -> None:
         """Tell Optuna what a trial came to, unless it knows.
@@ -314,14 +363,24 @@ def _count_own(trials: Sequence[FrozenTrial]) -> int:
     return sum(not trial.user_attrs for trial in trials)
 
 
-def _taken_over(trial: FrozenTrial, parent: str) -> FrozenTrial:
-    """Return a parent's trial as it stands in a child's study."""
-    return create_trial(
-        params=trial.params,
-        distributions=trial.distributions,
-        value=trial.value,
-        user_attrs={_PARENT: parent},
-    )
+def _again(
+    measured: Measurement,
+    confirmed: Sequence[Measurement],
+    space: Mapping[str, BaseDistribution],
+) -> list[FrozenTrial]:
+    """Return what bursts under other seeds say of sources, each compared with that of the first source."""
+    scores = {m.seed: m.score for m in confirmed if m.digest == measured.digest and m.score is not None}
+    return [
+        create_trial(
+            params=dict(m.values),
+            distributions=dict(space),
+            value=measured.score + m.score - scores[m.seed],
+            user_attrs={AGAIN: True},
+        )
+        for m in confirmed
+        if m.digest != measured.digest and m.seed in scores
+        if m.score is not None and measured.score is not None and m.values.keys() == space.keys()
+    ]
 
 
 def _intermediate(curve: Sequence[tuple[float, float]], direction: Direction) -> dict[int, float]:
@@ -332,9 +391,3 @@ def _intermediate(curve: Sequence[tuple[float, float]], direction: Direction) ->
         if 0 < step < _STEPS:
             points.setdefault(step, direction.key(loss))
     return points
-
-
-def best(trials: Sequence[Measurement], own: str, direction: Direction) -> Measurement | None:
-    """Return the best scored trial, those left out that drew the numbers of the source itself (``own``)."""
-    scored = [m for m in trials if m.score is not None and m.digest != own]
-    return min(scored, key=lambda m: direction.key(m.score or 0.0), default=None)

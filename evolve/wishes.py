@@ -14,6 +14,9 @@ class Wish(enum.IntEnum):
     CONFIRM = 2
     REPAIR = 3
     TUNE = 4
+    ADOPT = 5  # let a child be born that has the parent's structure and other numbers
+    CREDIT = 6  # measure a champion's parent, with other numbers or its own, under a fresh seed
+    CONTROL = 7  # tune a champion's parent
     REFLECT = 9
 
     @property
@@ -29,8 +32,8 @@ class Next:
     Args:
         wish: what to do.
         variant: to whom; the seed where all are meant.
-        number: of the seed, for a replicate (see ``seeds``).
-        digest: content hash of the source to confirm.
+        number: of the seed, for a replicate (see ``seeds``); how many trials, for a control.
+        digest: content hash of the source to confirm or adopt; of the champion's, for a control.
     """
 
     wish: Wish

@@ -17,9 +17,8 @@ from operators.syntactic import is_sound
 from population.genome import TuneError
 
 _TRIES = 4  # with the changes of a step together, and again with them apart
-_PART = (
-    0.3  # share of the children that get a drawn part of the changes, where there are more than one a side
-)
+_ALL = 2  # of these tries with all changes that are worth something, the others with a drawn part of them
+_DOUBT = 1 / 3  # of a gain's standard error, in drawing what a step is worth
 _IDEA, _IDEAS = 50, 80  # characters of one idea in a hypothesis, and of all of a parent's
 
 
@@ -27,10 +26,10 @@ _IDEA, _IDEAS = 50, 80  # characters of one idea in a hypothesis, and of all of 
 class Merge:
     """Joins what two parents changed since their common ancestor (see ``merging``).
 
-    The changes that one step of a lineage made are taken or left together. What a step is worth is drawn from
-    its measured gain and the error of that (Thompson 1933, Biometrika 25), so that the same parents have more
-    than one child. Of two steps in conflict the one that is worth more stays; one that is surely a loss is
-    left out. Only where that leaves no child are the changes of a step parted.
+    The changes that one step of a lineage made are taken or left together: taken where the step is worth
+    something, and of two steps in conflict the one that is worth more. What a step is worth is drawn around
+    its measured gain, as in Thompson sampling (Biometrika 25, 1933) but closer to it: two parents have
+    more than one child. Only where that leaves none are the changes of a step parted.
     """
 
     name: ClassVar[str] = "merge"
@@ -59,7 +58,7 @@ class Merge:
         parents = [parent.source for parent in context.parents]
         for number in range(_TRIES):
             worth = {at: drawn(group.origin, context.noise, rng) for at, group in enumerate(merging.groups)}
-            chosen = _chosen(merging, worth, number > 0 or rng.random() < _PART, rng)
+            chosen = _chosen(merging, worth, number >= _ALL, rng)
             if len({merging.groups[at].side for at in chosen}) < 2:
                 continue
             source = merging.merged(chosen, worth)
@@ -72,27 +71,16 @@ class Merge:
 
 
 def drawn(origin: Origin, noise: float, rng: Generator) -> float:
-    """Draw what a step is worth; one that was not measured is as likely good as bad."""
-    usual = noise if math.isfinite(noise) and noise > 0 else 1.0
+    """Draw what a step is worth; one that was not measured is worth something, nobody knows how much."""
     if origin.gain is None:
-        return float(rng.normal(0.0, usual))
-    return float(
-        rng.normal(origin.gain, origin.standard_error if math.isfinite(origin.standard_error) else 0.0)
-    )
-
-
-def loss(origin: Origin) -> float:
-    """Return the chance that a step is left out: 0 for a gain, near 1 for what is surely a loss."""
-    if origin.gain is None or math.isnan(origin.standard_error):
-        return 0.0
-    if origin.standard_error == 0.0:
-        return float(origin.gain < 0.0)
-    return max(0.0, math.erf(-origin.gain / origin.standard_error / math.sqrt(2.0)))
+        return abs(float(rng.normal(0.0, noise if noise > 0.0 else 1.0)))
+    doubt = 0.0 if math.isnan(origin.standard_error) else _DOUBT * origin.standard_error
+    return float(rng.normal(origin.gain, doubt))
 
 
 def _chosen(merging: Merging, worth: Mapping[int, float], part: bool, rng: Generator) -> set[int]:
-    """Choose groups that go together: all that are no loss, or a drawn part of them."""
-    kept = [at for at, group in enumerate(merging.groups) if rng.random() >= loss(group.origin)]
+    """Choose groups that go together: all that are worth something, or a drawn part of them."""
+    kept = [at for at, value in worth.items() if value > 0.0]
     if part:
         sides = ([at for at in kept if merging.groups[at].side == side] for side in (0, 1))
         kept = [at for side in sides for at in _part(side, rng)]

@@ -16,7 +16,7 @@ from importlib import resources
 from operators.branches import told
 from operators.chat import ReplyForm
 from operators.edits import spelled, spelled_range
-from operators.proposal import Attempt, Context, Parent
+from operators.proposal import Attempt, Context, Number, Parent
 from population.genome import Tunable
 from population.variant import Direction, Value
 
@@ -78,6 +78,7 @@ def mutate(context: Context, form: ReplyForm) -> Messages:
         **_remembered(context),
         "inspirations": _inspirations(context),
         "standing": standing(parent, context),
+        "numbers": number_list(parent.numbers),
         "parent": fenced(parent.source, "python"),
     }
     return ("system", system(context, form)), ("user", render("mutate", values))
@@ -132,7 +133,11 @@ def small_mutate(
 
     A tunable is shown with the values offered for it, or with its range when there are none.
     """
-    listed = [f"{t.name} = {spelled(t.value)}, {_may_be(t, offered.get(t.name, ()))}" for t in tunables]
+    words = {one.name: _matters(one) for one in context.parents[0].numbers}
+    listed = [
+        f"{t.name} = {spelled(t.value)}, {_may_be(t, offered.get(t.name, ()))}{words.get(t.name, '')}"
+        for t in tunables
+    ]
     values = {
         **_goal(context),
         "score": _score(context.parents[0]),
@@ -171,6 +176,14 @@ def attempt_list(attempts: Sequence[Attempt], width: int = 200) -> str:
     if not attempts:
         return "Nothing yet."
     lines = [f"- {_cut(a.hypothesis, width)} => {_cut(a.outcome, width)}" for a in attempts]
+    return fenced("\n".join(lines), "text")
+
+
+def number_list(numbers: Sequence[Number]) -> str:
+    """Return what tuning says of a variant's numbers, as a fenced list, the weightiest first."""
+    if not numbers:
+        return "Nothing yet."
+    lines = [f"- {_cut(one.name, 60)}{_matters(one)}; best so far {spelled(one.best)}" for one in numbers]
     return fenced("\n".join(lines), "text")
 
 
@@ -241,6 +254,11 @@ def _short_lessons(context: Context) -> str:
     lessons = [f"- {_cut(line, 80)}" for line in context.lessons[:SMALL_LESSONS]]
     shown = fenced("\n".join(lessons), "text")
     return f"\nLearnt so far:\n{shown}\n" if lessons else ""
+
+
+def _matters(number: Number) -> str:
+    """Say in words whether a number matters."""
+    return {True: " (matters)", False: " (does not matter)", None: ""}[number.matters]
 
 
 def _may_be(tunable: Tunable, values: Sequence[Value]) -> str:

@@ -10,7 +10,22 @@ from typing import Protocol
 from numpy.random import Generator
 
 from population.fitness import Fitness
-from population.variant import Direction, Failure, Variant
+from population.variant import Direction, Failure, Value, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """What tuning says of one tunable.
+
+    Args:
+        name: its name.
+        matters: whether it does; None for neither much nor nothing.
+        best: the best value found, or the one in force.
+    """
+
+    name: str
+    matters: bool | None
+    best: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +38,7 @@ class Parent:
         fitness: its estimate; None for a variant that failed.
         curve: ``(progress, loss)`` pairs of its last burst.
         failure: why it failed, for ``repair``.
+        numbers: what tuning says of its tunables, the weightiest first; empty while it says nothing.
     """
 
     variant: Variant
@@ -30,6 +46,7 @@ class Parent:
     fitness: Fitness | None
     curve: tuple[tuple[float, float], ...] = ()
     failure: Failure | None = None
+    numbers: tuple[Number, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,5 +84,9 @@ def probability_better(one: Fitness, other: Fitness, direction: Direction) -> fl
 
 
 def failed(measurements: Sequence[Burst]) -> bool:
-    """Say whether a variant has been measured and has nothing to show for it but failures."""
-    return bool(measurements) and all(m.state is State.FAILED for m in measurements)
+    """Say whether a variant has been measured and has nothing to show for it but failures.
+
+    That a short burst came off says nothing of a full one.
+    """
+    tried = [m for m in measurements if m.purpose.whole or m.state is State.FAILED]
+    return bool(tried) and all(m.state is State.FAILED for m in tried)

@@ -98,6 +98,12 @@ def meeting(
     return None
 
 
+def apart(variants: Mapping[str, Variant], one: str, other: str) -> bool:
+    """Say whether two variants have a common ancestor and neither of them is it; costs as of ``meeting``."""
+    ways = meeting(variants, one, other)
+    return ways is not None and min(map(len, ways)) > 1
+
+
 def _leading(variants: Mapping[str, Variant], top: str, oldest_first: Iterable[str]) -> set[str]:
     """Return a variant, and those of the others that descend from it."""
     leading = {top}

@@ -48,6 +48,10 @@ class Ranking:
         insort(self._order, place)
         self._places[variant] = place
 
+    def remove(self, variant: str) -> None:
+        """Take a variant's place away (KeyError if it has none)."""
+        del self._order[bisect_left(self._order, self._places.pop(variant))]
+
     def key(self, variant: str) -> float:
         """Return a variant's key (KeyError if it has no place)."""
         return self._places[variant][0]
@@ -55,6 +59,10 @@ class Ranking:
     def rank(self, variant: str) -> int:
         """Return how many are strictly better than a variant (KeyError if it has no place)."""
         return bisect_left(self._order, (self.key(variant),))
+
+    def at(self, place: int) -> str:
+        """Return the variant at a place, 0 for the best (IndexError if there is none)."""
+        return self._order[place][2]
 
     def best(self, count: int) -> list[str]:
         """Return the ``count`` best, best first; all, if there are fewer."""

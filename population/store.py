@@ -127,6 +127,11 @@ class Population:
         """The ids of the variants that have been measured, in the order of their first burst."""
         return self._views.scores.keys()
 
+    @property
+    def measured_whole(self) -> Iterable[str]:
+        """The ids of the variants that had a full burst, in the order of the first of these."""
+        return self._views.whole.keys()
+
     def measurements(self, variant: str) -> Sequence[Measurement]:
         """Return the measurements of a variant, in order, whatever source of it they measured."""
         return self._views.measurements(variant)

@@ -79,13 +79,26 @@ class Purpose(enum.StrEnum):
     TRIAL = "trial"  # one of Optuna's
     CONFIRM = "confirm"  # the best trial once more, before it counts
     REPLICATE = "replicate"  # on a seed that nothing was selected by
+    CONTROL = "control"  # a trial of a champion's parent, to see what numbers alone bring
+    CREDIT = "credit"  # that parent with other numbers, on fresh seeds
     VERIFY = "verify"  # champion against seed, on the test split
     ABLATION = "ablation"  # a part of the champion's change
+    RUNG = "rung"  # a short burst, to see whether a full one is worth it
 
     @property
     def searches(self) -> bool:
         """Say whether the burst is part of the search, and not of looking at what it came to."""
         return self not in (Purpose.VERIFY, Purpose.ABLATION)
+
+    @property
+    def tries(self) -> bool:
+        """Say whether the burst is a trial of Optuna's."""
+        return self in (Purpose.TRIAL, Purpose.CONTROL)
+
+    @property
+    def whole(self) -> bool:
+        """Say whether it has a full burst's budget, so that its score compares with other such scores."""
+        return self is not Purpose.RUNG
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +122,10 @@ class Measurement:
         trial: number of the Optuna trial, when the burst was one.
         device: where it ran, such as ``cpu`` or ``cuda:0``.
         sandbox: what confined it, such as ``L2``; empty where that was not recorded.
+        share: the part of a full burst that the search spent on it, over 0 to 1, in thousandths.
 
     Raises:
-        ValueError: the score is not finite, or stands beside a failure.
+        ValueError: the score is not finite, or stands beside a failure; or the share is no part of a burst.
     """
 
     variant: str
@@ -128,8 +142,11 @@ class Measurement:
     trial: int | None = None
     device: str = "cpu"
     sandbox: str = ""
+    share: float = 1.0
 
     def __post_init__(self) -> None:
+        if not 0.0 < self.share <= 1.0 or self.share != round(self.share, 3):
+            raise ValueError(f"a share must be thousandths of a burst, over 0 to 1, got {self.share}")
         if self.score is not None and not math.isfinite(self.score):
             raise ValueError(f"a score must be a finite number, got {self.score}")
         if self.score is not None and self.failure is not None:
@@ -156,7 +173,7 @@ class Score(msgspec.Struct, frozen=True, gc=False):
     """The part of a measurement that decisions are made by, small enough to be kept in memory for all.
 
     Args:
-        variant, digest, seed, purpose, score, failure, seconds: as in ``Measurement``.
+        variant, digest, seed, purpose, score, failure, seconds, share: as in ``Measurement``.
     """
 
     variant: str
@@ -166,6 +183,7 @@ class Score(msgspec.Struct, frozen=True, gc=False):
     score: float | None
     failure: Failed | None
     seconds: float
+    share: float = 1.0
 
     @property
     def spent(self) -> bool:

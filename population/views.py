@@ -66,6 +66,7 @@ class Views:
         self.variants: dict[str, Variant] = {}
         self.highest = -1
         self.scores: dict[str, list[Score]] = {}
+        self.whole: dict[str, None] = {}
         self.by_fingerprint: dict[str, str] = {}
         self.replicates = Replicates()
         self.paid = Paid()
@@ -150,6 +151,8 @@ class Views:
             raise ValueError(f"a measurement of {score.variant}, which is not in the population")
         self.scores.setdefault(score.variant, []).append(score)
         self._measured.setdefault(score.variant, []).append(number)
+        if score.purpose.whole:
+            self.whole.setdefault(score.variant)
         if score.score is not None and score.purpose in unchosen(not self.variants[score.variant].parents):
             self.replicates.add(score.digest, score.seed, score.score)
 

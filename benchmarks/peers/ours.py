@@ -14,20 +14,23 @@ import asyncio
 import json
 import math
 import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from numpy.random import Generator
 
+from benchmarks.peers import results
 from benchmarks.peers.dialogue import Oracle, as_messages
+from benchmarks.peers.evaluator import REAL, SERVICE
 from benchmarks.peers.landscapes import NAMES, Landscape, landscape
 from benchmarks.peers.reading import Broken
-from benchmarks.peers.real import Real
+from benchmarks.peers.real import Real, served
 from benchmarks.peers.statistics import mean, median, shown
 from benchmarks.peers.trajectory import Point, Trajectory
 from evolve import admission
@@ -75,6 +78,8 @@ class Standing:
     source: str
     claimed: float
     calls: int
+    leader: str
+    estimate: float
 
 
 @dataclass
@@ -118,7 +123,10 @@ class Scoring:
         champion = population.variants[population.meta("champion") or SEED]
         fitness = population.fitness(champion.id)
         claimed = math.nan if fitness is None else fitness.mean
-        return Standing(population.source(champion.digest), claimed, self.oracle.calls)
+        leader, estimate, _ = population.meta("leader") or (champion.id, claimed, 0.0)
+        led = population.source(population.variants[leader].digest)
+        source = population.source(champion.digest)
+        return Standing(source, claimed, self.oracle.calls, led, estimate)
 
 
 def run_ours(landscape: Landscape | Real, settings: Settings, evaluations: int, seed: int) -> Trajectory:
@@ -147,8 +155,12 @@ def run_ours(landscape: Landscape | Real, settings: Settings, evaluations: int, 
         with _founded(folder, landscape.seed_source) as population:
             scoring = asyncio.run(_searched(folder, population, landscape, settings, slots))
     seconds = time.monotonic() - started
-    truths = {source: _true(landscape, source) for source in {one.source for one in scoring.standings}}
-    points = tuple(Point(truths[one.source], one.claimed, one.calls) for one in scoring.standings)
+    shown = {source for one in scoring.standings for source in (one.source, one.leader)}
+    truths = {source: _true(landscape, source) for source in shown}
+    points = tuple(
+        Point(truths[one.source], one.claimed, one.calls, truths[one.leader], one.estimate)
+        for one in scoring.standings
+    )
     return Trajectory(
         settings.policy.value,
         landscape.name,
@@ -224,27 +236,32 @@ def _ignored(event: Event) -> None:
 
 def _search(task: tuple[str, int, Mapping[str, Any], int, int]) -> Trajectory:
     name, instance, changes, evaluations, seed = task
-    return run_ours(landscape(name, instance), Settings(**changes), evaluations, seed)
+    where = Real(instance, os.environ[SERVICE]) if name == REAL else landscape(name, instance)
+    return run_ours(where, Settings(**changes), evaluations, seed)
 
 
 def main() -> None:
     """Run searches in two processes and print what they came to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--landscape", default="1", help=f"1 to {len(NAMES)}, or one of {', '.join(NAMES)}")
+    parser.add_argument("--landscape", default="1", help=f"1 to 5, or one of {', '.join((*NAMES, REAL))}")
     parser.add_argument("--searches", type=int, default=20)
     parser.add_argument("--evaluations", type=int, default=200)
     parser.add_argument("--first", type=int, default=1000, help="instance and seed of the first search")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings that differ")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    name = NAMES[int(arguments.landscape) - 1] if arguments.landscape.isdigit() else arguments.landscape
+    places = (*NAMES, REAL)
+    name = places[int(arguments.landscape) - 1] if arguments.landscape.isdigit() else arguments.landscape
     changes = dict(map(_setting, arguments.set))
     tasks = [
         (name, number, changes, arguments.evaluations, number)
         for number in range(arguments.first, arguments.first + arguments.searches)
     ]
     started = time.monotonic()
-    with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
+    with ExitStack() as stack:
+        if name == REAL:
+            os.environ[SERVICE] = stack.enter_context(served(results.FOLDER / "truths", SLOTS))
+        pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(arguments.processes))
         found = pool.map(_search, tasks, chunksize=1)
     _print(found, time.monotonic() - started)
 
@@ -262,7 +279,12 @@ def _print(found: list[Trajectory], seconds: float) -> None:
     print(f"{found[0].landscape}: {len(found)} searches of {median(ends):g} evaluations, {seconds:.0f} s")
     print(f"  evaluations to target, median: {shown(reached, median, '.0f')}; reached by ", end="")
     print(f"{sum(map(math.isfinite, reached))} of {len(found)}")
+    led = [one.led() for one in found]
+    print(f"  the same for its leader: {shown(led, median, '.0f')}; ", end="")
+    print(f"reached by {sum(map(math.isfinite, led))} of {len(found)}")
     for evaluations in (50, 100, 200):
+        way = [(one.start - one.at(evaluations).leader) / (one.start - one.target) for one in found]
+        print(f"  way of the leader at {evaluations}: {shown(way, mean, '.2f')}")
         way = [_way(one, evaluations) for one in found]
         truth = shown([one.at(evaluations).truth for one in found], mean)
         print(f"  true score at {evaluations}: {truth}; way to the target {shown(way, mean, '.2f')}")

@@ -2,6 +2,17 @@
 
 What an edit is worth nobody drew: a program is trained in a burst (see ``bursts``), and its score is what the
 engine's own language task says of it. The truth of a program is the mean of eight bursts under fresh seeds.
+
+What was measured at the seed program (bits per byte; eight bursts of it, four of each option):
+
+- the seed: 4.12, with a standard deviation of 0.03 from burst to burst;
+- of 46 options, measured one by one, twelve help by more than 0.04 (one of them by 0.43, the others by 0.05
+  to 0.14), eighteen are within 0.03 of the seed, and fourteen do harm by more than that, up to 0.85;
+- a look at one step takes about a seventh of the time of a burst, since bursts are this short.
+
+Two hill climbs with the proposals that all systems get, each program measured by the mean of two bursts under
+fixed seeds, stood at 3.37 and 3.46 (on fresh seeds) after 100 programs. ``TARGET`` is set by that, as the
+targets of the other landscapes are.
 """
 
 from __future__ import annotations
@@ -20,7 +31,7 @@ from benchmarks.peers.evaluator import REAL
 from benchmarks.peers.reading import Broken
 from benchmarks.peers.sites import SEED_SOURCE
 
-TARGET = 3.6
+TARGET = 3.45
 _PATIENCE = 900.0  # seconds for one answer of the service
 
 

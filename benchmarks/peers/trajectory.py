@@ -15,11 +15,15 @@ class Point:
         truth: true score of what it called its best.
         claimed: the score that it claimed for that; NaN when it claimed none.
         calls: calls of a language model so far.
+        leader: true score of what it took for the best, without a proof; NaN where that is the same.
+        estimate: the score that it took this to have.
     """
 
     truth: float
     claimed: float
     calls: int
+    leader: float = math.nan
+    estimate: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,11 @@ class Trajectory:
     def reached(self) -> float:
         """Return the evaluations after which its best was as good as the target for the first time."""
         hits = (n for n, point in enumerate(self.points, start=1) if point.truth <= self.target)
+        return next(hits, math.inf)
+
+    def led(self) -> float:
+        """Return the evaluations after which its leader was as good as the target for the first time."""
+        hits = (n for n, point in enumerate(self.points, start=1) if point.leader <= self.target)
         return next(hits, math.inf)
 
     def excess(self) -> float:

@@ -36,12 +36,14 @@ class Job:
         source: the exact source that runs.
         seed: the burst's seed.
         smoke: one step and a few windows only, to see whether it runs at all; its score means nothing.
+        fraction: share of a full burst's seconds or tokens that it gets.
     """
 
     name: str
     source: str
     seed: int
     smoke: bool = False
+    fraction: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +130,21 @@ class Plan:
         """Seconds past the budget at which training counts as timed out: the last step, and returning."""
         return 1.0 + 0.05 * self.seconds
 
+    def budget(self, job: Job) -> tuple[float, int | None]:
+        """Return a burst's seconds and tokens; with a budget in tokens the hard limit is always the same."""
+        if self.tokens is None:
+            return self.seconds * job.fraction, None
+        return self.seconds, max(1, round(self.tokens * job.fraction))
+
     @property
     def patience(self) -> float:
-        """Wall-clock seconds that training may take: on shared cores CPU time comes slowly."""
+        """Wall-clock seconds that training may take."""
+        return self.patience_of(self.seconds)
+
+    def patience_of(self, seconds: float) -> float:
+        """Return the wall clock that so much training may take: on shared cores CPU time comes slowly."""
         shared = all(device == "cpu" for device in self.devices)
-        return (self.seconds + self.overrun) * (_SHARED if shared else 1.0)
+        return (seconds + self.overrun) * (_SHARED if shared else 1.0)
 
     @property
     def scoring(self) -> float:
@@ -320,10 +332,11 @@ class LocalExecutor:
             ends = [answers.fileno(), theirs.fileno(), output.fileno(), source.fileno()]
             if not zygote.send(asdict(order), ends):
                 return False
+            seconds, _ = plan.budget(job)
             rules = Rules(
                 secret=int.from_bytes(os.urandom(8)),
-                seconds=plan.seconds,
-                patience=plan.patience,
+                seconds=seconds,
+                patience=plan.patience_of(seconds),
                 setup=plan.setup,
                 scoring=plan.scoring,
                 vocab_size=plan.vocab_size,
@@ -334,13 +347,14 @@ class LocalExecutor:
     def _order(self, slot: _Slot, job: Job) -> Order:
         """Say what the child is to do."""
         plan = self._plan
+        seconds, tokens = plan.budget(job)
         return Order(
             burst=job.name,
             device=slot.device,
             seed=job.seed,
-            seconds=plan.seconds,
-            cpu_seconds=plan.seconds + plan.overrun if slot.device == "cpu" else None,
-            tokens=plan.tokens,
+            seconds=seconds,
+            cpu_seconds=seconds + plan.overrun if slot.device == "cpu" else None,
+            tokens=tokens,
             context=plan.context,
             vocab_size=plan.vocab_size,
             entry=plan.entry,

@@ -291,7 +291,8 @@ def _announced(look: Look, bursts: int, stored: int) -> str:
 
 def _usual(look: Look) -> float:
     """Return the seconds that a burst of this run takes, as far as it is known."""
-    measured = [m.seconds for m in standing.bursts(look.population) if m.state is State.SCORED]
+    whole = (m for m in standing.bursts(look.population) if m.purpose.whole)
+    measured = [m.seconds for m in whole if m.state is State.SCORED]
     return statistics.median(measured) if measured else float(look.prepared.settings.burst or 0.0)
 
 

@@ -14,6 +14,7 @@ from evolve.progress import Snapshot
 from evolve.report import figures
 from evolve.report.status import bar
 from evolve.report.untrusted import one_line
+from evolve.rungs import RUNG, STOPPED
 from population.ledger import Event
 from population.variant import Direction
 
@@ -55,7 +56,7 @@ class Board:
             self._put(f"refused {self._refused}", _refused(event))
         elif event.kind == "admitted":
             self._put(name, _idea(event, ""))
-        elif event.kind in ("measured", "replicated"):
+        elif event.kind in ("measured", "replicated", RUNG, STOPPED):
             self._put(name, _measured(event, self._ideas.get(name)))
         elif event.kind in ("champion", "tuned") and name in self._ideas:
             self._ideas[name] = _promoted(event, self._ideas[name])
@@ -101,6 +102,8 @@ def _measured(event: Event, known: Idea | None) -> Idea:
         said += f", {figures.gain(gain, 4)}"
     if event.data.get("improved") and idea.operator != "seed":
         return replace(idea, outcome=said, style="bold green")
+    if event.kind == STOPPED:
+        return replace(idea, outcome=said.partition(": ")[0], style="yellow")
     failure = event.data.get("failure")
     if failure or (not said[:1].isdigit() and not said.startswith("-")):
         kind, _, reason = said.partition(": ")

@@ -70,9 +70,19 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def counted(n: int, noun: str, plural: str = "") -> str:
-    """Write a number of things."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+def counted(n: float, noun: str, plural: str = "") -> str:
+    """Write a number of things, of which there may be parts."""
+    return f"{number(n)} {noun if n == 1 else plural or noun + 's'}"
+
+
+def whole(n: float) -> float:
+    """Return a number for machines: without a fraction where it has none."""
+    return int(n) if float(n).is_integer() else n
+
+
+def number(n: float) -> str:
+    """Write a number of things that may be parts of one, in two decimals at most."""
+    return f"{n:,.0f}" if float(n).is_integer() else f"{n:,.2f}".rstrip("0")
 
 
 def dollars(known: float, unpriced: int) -> str:
@@ -109,4 +119,4 @@ def budget(name: str, amount: float) -> str:
         return duration(3600 * amount)
     if name == "dollars":
         return dollars(amount, 0)
-    return f"{amount:,.0f}" if float(amount).is_integer() else f"{amount:.4g}"
+    return number(amount)

@@ -12,8 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.report import figures
-from evolve.report.standing import Standing, bursts, gain_over, metric, outcome, standing, standing_data
+from evolve.report.credits import credit_data, credit_text, credits_of
+from evolve.report.standing import (
+    Standing,
+    bursts,
+    gain_over,
+    metric,
+    outcome,
+    standing,
+    standing_data,
+    worth,
+)
 from evolve.report.status import gained, sure
+from evolve.report.stops import stops_data, stops_table
 from evolve.report.terminal import Commands, invocation, plain_dict
 from evolve.report.tree import gain_text, result
 from evolve.report.untrusted import one_line
@@ -36,6 +47,7 @@ def final(population: Population, run: Path) -> RenderableType:
         Text(),
         _result(now, one_line(metric(population)), decimals),
         *_proof(population),
+        *stops_table(population),
         *_line(population, now, decimals),
         Text(),
         _next(run, now),
@@ -50,11 +62,12 @@ def final_data(population: Population) -> dict[str, Any]:
         "metric": metric(population),
         "direction": population.meta("direction"),
         "variants": [_variant_data(population, name) for name in population.variants],
-        "evaluations": sum(1 for _ in bursts(population)),
+        "evaluations": figures.whole(worth(bursts(population))),
         "dollars": paid.dollars,
         "calls_of_unknown_price": paid.unpriced,
         "reason": population.meta("stopped"),
         "verified": verified_data(population),
+        "stops": stops_data(population),
     }
     return plain_dict(data)
 
@@ -72,13 +85,14 @@ def _variant_data(population: Population, name: str) -> dict[str, Any]:
         "score": came_to.fitness.mean if came_to.fitness else None,
         "n": came_to.fitness.n if came_to.fitness else 0,
         "failure": came_to.failure.kind.value if came_to.failure else None,
+        "credit": credit_data(credits_of(population).get(name)),
     }
 
 
 def _ended(population: Population) -> Text:
     """Say why the search ended and what it used."""
     text = Text(one_line(str(population.meta("stopped") or "the search has ended")))
-    evaluations = sum(1 for _ in bursts(population))
+    evaluations = worth(bursts(population))
     clock = figures.duration(float(population.meta("clock") or 0.0))
     calls = figures.counted(population.paid.calls, "LLM call")
     if population.calls and all(call.outcome != "ok" for call in population.calls):
@@ -125,6 +139,7 @@ def _line(population: Population, now: Standing, decimals: int) -> Iterable[Rend
     for _ in range(3):
         table.add_column(no_wrap=True)
     table.columns[4].no_wrap = False
+    credited = credits_of(population)
     for parent, name in itertools.pairwise(line):
         variant = population.variants[name]
         table.add_row(
@@ -134,6 +149,9 @@ def _line(population: Population, now: Standing, decimals: int) -> Iterable[Rend
             Text(one_line(variant.operator), style="dim"),
             Text(one_line(variant.hypothesis), overflow="ellipsis", no_wrap=True),
         )
+        if name in credited:
+            owed = credit_text(credited[name], decimals)
+            table.add_row("", "", "", Text("owed to", style="dim"), owed)
     yield Text("\nhow it got there, step by step from the seed", style="bold")
     yield table
 

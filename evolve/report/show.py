@@ -15,15 +15,17 @@ from rich.text import Text
 
 from evolve.errors import InputError
 from evolve.report import ablation, figures
+from evolve.report.credits import credit_data, credit_text, credits_of, weights_text
 from evolve.report.curves import finite, plot, sparkline
 from evolve.report.standing import champion, gain_over, metric, outcome
 from evolve.report.terminal import plain_dict
 from evolve.report.tree import gain_text, result
 from evolve.report.untrusted import code, lines, one_line
 from evolve.report.verified import recorded, verified, verified_data
+from evolve.tuned import newest_weights
 from population.lineage import descent
 from population.store import Population
-from population.variant import Measurement, Purpose, State, Value, Variant
+from population.variant import Measurement, State, Value, Variant
 
 TRACEBACK_LINES = 12
 
@@ -65,6 +67,8 @@ def show_data(population: Population, name: str, diff: bool = False) -> dict[str
         "gain": gain_over(population, name, variant.parents[0]) if variant.parents else None,
         "champion": best is not None and best.id == name,
         "verified": verified_data(population) if best is not None and best.id == name else None,
+        "credit": credit_data(credits_of(population).get(name)),
+        "numbers": newest_weights(population, name),
         "descent": descent(population.variants, name),
         "measurements": [
             {**dataclasses.asdict(m), "state": m.state.value} for m in population.measurements(name)
@@ -125,6 +129,10 @@ def _facts(population: Population, variant: Variant) -> Table:
     table.add_row("born", f"generation {variant.generation}, island {variant.island}")
     if variant.tuned:
         table.add_row("tuned", Text(one_line(figures.assignments(variant.tuned))))
+    if (weights := weights_text(population, variant.id)) is not None:
+        table.add_row("numbers", weights)
+    if (credit := credits_of(population).get(variant.id)) is not None:
+        table.add_row("owed to", credit_text(credit, decimals))
     table.add_row("source", Text(variant.digest, style="dim"))
     return table
 
@@ -197,7 +205,7 @@ def _tried(measured: Sequence[Measurement]) -> Iterator[RenderableType]:
     table.add_row("first burst", Text(one_line(figures.assignments(first))))
     for m in measured[1:]:
         changed = {name: v for name, v in m.values.items() if first.get(name) != v}
-        if m.purpose is Purpose.TRIAL or changed:
+        if m.purpose.tries or changed:
             name = m.purpose if m.trial is None else f"{m.purpose} {m.trial}"
             table.add_row(name, _changes(changed, m.state))
     yield from _section("values", table)
@@ -211,7 +219,8 @@ def _changes(changed: dict[str, Value], state: State) -> Text:
 
 def _curve(measured: Sequence[Measurement]) -> Iterator[RenderableType]:
     """Yield the plot of the longest learning curve."""
-    curve = max((finite(m.curve) for m in measured), key=len, default=[])
+    whole = [m for m in measured if m.purpose.whole] or measured
+    curve = max((finite(m.curve) for m in whole), key=len, default=[])
     if len(curve) < 2:
         return
     losses = [loss for _, loss in curve]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from evolve.race import CROWNED, ENTERED, LEFT
 from evolve.report.figures import gain_error
+from evolve.rungs import PROMOTED
 from population.fitness import Fitness, probability_better
 from population.store import Population
 from population.variant import Direction, Failure, Measurement, State, Variant
+
+STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +22,16 @@ class Outcome:
     """What came of a variant so far.
 
     Args:
-        state: ``scored``, ``failed``, ``pruned``, or ``waiting`` before its first burst has ended.
+        state: ``scored``, ``failed``, ``stopped``, or ``waiting`` before its first burst has ended.
         fitness: its estimate when it is scored.
         failure: its last failure when it failed.
+        share: the part of a full burst at which it was stopped.
     """
 
     state: str
     fitness: Fitness | None = None
     failure: Failure | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,11 @@ def bursts(population: Population) -> Iterator[Measurement]:
         yield from (m for m in population.measurements(name) if m.spent)
 
 
+def worth(measured: Iterable[Measurement]) -> float:
+    """Return how many full bursts these are worth, each by the share that ran."""
+    return round(math.fsum(m.share for m in measured), 3)
+
+
 def outcome(population: Population, name: str) -> Outcome:
     """Say what came of a variant."""
     fitness = population.fitness(name)
@@ -90,7 +101,9 @@ def outcome(population: Population, name: str) -> Outcome:
     failures = [m.failure for m in measured if m.failure is not None]
     if failures:
         return Outcome(State.FAILED.value, failure=failures[-1])
-    return Outcome(State.PRUNED.value if measured else "waiting")
+    if not measured or name in population.notes(PROMOTED):
+        return Outcome("waiting")
+    return Outcome(STOPPED, share=measured[-1].share)
 
 
 def gain_over(population: Population, name: str, parent: str) -> float | None:

@@ -18,7 +18,8 @@ from evolve.lessons import FILE as LESSONS
 from evolve.lessons import LEARNED, Lessons
 from evolve.progress import Budget
 from evolve.report import choosing, figures
-from evolve.report.standing import bursts, contender, metric, outcome, standing, standing_data
+from evolve.report.standing import bursts, contender, metric, outcome, standing, standing_data, worth
+from evolve.report.stops import stops, stops_data, stops_line
 from evolve.report.tables import columns, model_name, section
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
@@ -58,9 +59,10 @@ class CallCount:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Everything counted in a run."""
+    """Everything counted in a run; ``evaluations`` are its bursts, each by the share that ran."""
 
     purposes: Mapping[str, int]
+    evaluations: float
     states: Mapping[str, int]
     failures: Mapping[str, int]
     refusals: Mapping[str, int]
@@ -69,11 +71,6 @@ class Counts:
     dollars: float
     unpriced: int
     seconds: float
-
-    @property
-    def evaluations(self) -> int:
-        """Bursts of the search, of every purpose."""
-        return sum(self.purposes.values())
 
     @property
     def per_hour(self) -> float:
@@ -89,6 +86,7 @@ def count(population: Population) -> Counts:
     purposes = Counter(m.purpose for m in measured)
     return Counts(
         {purpose.value: purposes[purpose] for purpose in Purpose if purpose.searches},
+        worth(measured),
         dict(Counter(outcome(population, name).state for name in population.variants)),
         dict(failures.most_common()),
         dict(kinds.most_common()),
@@ -140,7 +138,7 @@ def call_counts(calls: Iterable[Call]) -> list[CallCount]:
 def budgets(population: Population, counts: Counts) -> list[Budget]:
     """Return the budgets that are set, with their use."""
     used = {
-        "evaluations": float(counts.evaluations),
+        "evaluations": counts.evaluations,
         "hours": counts.seconds / 3600,
         "dollars": counts.dollars,
     }
@@ -184,7 +182,8 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "target": (population.meta("budgets") or {}).get("target"),
         "budgets": [dataclasses.asdict(budget) for budget in budgets(population, counts)],
         "seconds": counts.seconds,
-        "evaluations": {"total": counts.evaluations, **counts.purposes},
+        "evaluations": {"total": figures.whole(counts.evaluations), **counts.purposes},
+        "stops": stops_data(population),
         "bursts_per_hour": counts.per_hour,
         "variants": {"total": len(population.variants), **counts.states},
         "failures": dict(counts.failures),
@@ -303,7 +302,11 @@ def _bursts(population: Population, counts: Counts) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column()
     rate = "" if math.isnan(counts.per_hour) else f"; {counts.per_hour:,.0f} per hour"
-    table.add_row("bursts", f"{counts.evaluations}: {_listed(counts.purposes)}{rate}")
+    total = sum(counts.purposes.values())
+    parts = "" if total == counts.evaluations else f", worth {figures.number(counts.evaluations)} full ones"
+    table.add_row("bursts", f"{total}: {_listed(counts.purposes)}{parts}{rate}")
+    if (now := stops(population)).all:
+        table.add_row("stopped early", stops_line(now))
     if later := afterwards(population):
         table.add_row("afterwards", f"{sum(later.values())}: {_listed(later)}")
     table.add_row("variants", f"{len(population.variants)}: {_listed(counts.states)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from rich.text import Text
 
 from evolve.report import figures
 from evolve.report.best import best_line
+from evolve.report.credits import credit_data, credit_text, credits_of
 from evolve.report.standing import (
+    STOPPED,
     Outcome,
     champion,
     contender,
@@ -25,14 +27,15 @@ from evolve.report.standing import (
 )
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
+from evolve.stopping import percent
 from population.lineage import Node, descent, walk
 from population.lineage import tree as roots_of
 from population.store import Population
 from population.variant import Purpose
 
 CHAMPION, CONTENDER = ("★", "yellow"), ("◆", "magenta")
-GLYPHS = {"scored": ("●", "cyan"), "failed": ("✗", "red"), "pruned": ("○", "yellow"), "waiting": ("○", "dim")}
-LEGEND = "★ champion  ◆ contender  ● scored  ✗ failed  ○ pruned or waiting; bold: champion's descent"
+GLYPHS = {"scored": ("●", "cyan"), "failed": ("✗", "red"), STOPPED: ("○", "yellow"), "waiting": ("○", "dim")}
+LEGEND = "★ champion  ◆ contender  ● scored  ✗ failed  ○ stopped or waiting; bold: champion's descent"
 GAIN = "gain: over the first parent, + is better"
 
 
@@ -53,6 +56,7 @@ class Entry:
     outcome: Outcome
     gain: float | None
     trials: int
+    credit: Mapping[str, Any] | None
 
 
 def tree(population: Population) -> RenderableType:
@@ -61,6 +65,7 @@ def tree(population: Population) -> RenderableType:
     contends = contender(population)
     roots = roots_of(population.variants.values())
     decimals = figures.places(population.noise())
+    owed = credits_of(population)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("variant", no_wrap=True)
     table.add_column(Text(one_line(metric(population))), no_wrap=True)
@@ -68,7 +73,7 @@ def tree(population: Population) -> RenderableType:
     table.add_column("operator", no_wrap=True)
     table.add_column("hypothesis", min_width=12)
     for row in layout(roots, line):
-        table.add_row(*_cells(row, _entry(population, row.node), line, contends, decimals))
+        table.add_row(*_cells(row, _entry(population, row.node, owed), line, contends, decimals))
     counts = _summary(population)
     return Group(table, Text(), best_line(population), counts, Text(f"{LEGEND}\n{GAIN}", style="dim"))
 
@@ -77,7 +82,8 @@ def tree_data(population: Population) -> dict[str, Any]:
     """Return the lineage as plain data: the variants in order of birth, each with its parents."""
     line = champion_line(population)
     nodes = [node for _, node in walk(roots_of(population.variants.values()))]
-    entries = {node.variant.id: _entry(population, node) for node in nodes}
+    owed = credits_of(population)
+    entries = {node.variant.id: _entry(population, node, owed) for node in nodes}
     data: dict[str, Any] = {
         "metric": metric(population),
         "direction": population.meta("direction"),
@@ -124,12 +130,12 @@ def _sizes(roots: Sequence[Node]) -> dict[str, int]:
     return sizes
 
 
-def _entry(population: Population, node: Node) -> Entry:
+def _entry(population: Population, node: Node, owed: Mapping[str, Mapping[str, Any]]) -> Entry:
     """Gather what the tree says of a node."""
     variant = node.variant
     trials = sum(m.purpose is Purpose.TRIAL for m in population.measurements(variant.id))
     gain = gain_over(population, variant.id, variant.parents[0]) if variant.parents else None
-    return Entry(node, outcome(population, variant.id), gain, trials)
+    return Entry(node, outcome(population, variant.id), gain, trials, owed.get(variant.id))
 
 
 def _cells(
@@ -143,7 +149,7 @@ def _cells(
         result(entry.outcome, decimals, weight),
         gain_text(entry.gain, decimals),
         Text(one_line(row.node.variant.operator), style=weight),
-        _idea(entry, weight),
+        _idea(entry, weight, decimals),
     )
 
 
@@ -168,7 +174,9 @@ def result(outcome: Outcome, decimals: int, weight: str = "") -> Text:
         return Text(figures.estimate(outcome.fitness, decimals), style=weight)
     if outcome.failure is not None:
         return Text(outcome.failure.kind, style="red")
-    return Text(outcome.state, style="yellow" if outcome.state == "pruned" else "dim")
+    if outcome.share is not None:
+        return Text(f"{outcome.state} at {percent(outcome.share)}", style="yellow")
+    return Text(outcome.state, style="dim")
 
 
 def gain_text(gain: float | None, decimals: int) -> Text:
@@ -178,13 +186,15 @@ def gain_text(gain: float | None, decimals: int) -> Text:
     return Text(figures.gain(gain, decimals), style="green" if gain > 0 else "dim")
 
 
-def _idea(entry: Entry, weight: str) -> Text:
-    """Return the hypothesis, after the second parent and the trials where there are any."""
+def _idea(entry: Entry, weight: str, decimals: int) -> Text:
+    """Return the hypothesis, after the second parent, trials and credit where there are any."""
     text = Text(no_wrap=True, overflow="ellipsis")
     if entry.node.others:
         text.append(f"(+ {', '.join(entry.node.others)}) ", style="magenta")
     if entry.trials:
         text.append(f"[{figures.counted(entry.trials, 'trial')}] ", style="cyan")
+    if entry.credit is not None:
+        text.append("[").append_text(credit_text(entry.credit, decimals)).append("] ")
     return text.append(one_line(entry.node.variant.hypothesis), style=weight)
 
 
@@ -213,6 +223,7 @@ def _entry_data(entry: Entry, on_line: bool) -> dict[str, Any]:
         "gain": entry.gain,
         "failure": failure.kind.value if failure else None,
         "trials": entry.trials,
+        "credit": credit_data(entry.credit),
         "tuned": dict(variant.tuned),
         "on_champion_line": on_line,
     }

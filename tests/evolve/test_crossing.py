@@ -132,7 +132,7 @@ def test_a_search_that_merges_and_is_cut_goes_on_to_the_same_end(tmp_path: Path)
     with closing(searched(whole, 90, merge=3.0)) as population:
         expected = ended(population)
         merged = [one for one in population.variants.values() if one.operator == "merge"]
-    assert len(merged) > 5
+    assert len(merged) >= 4
     assert all(one.hypothesis.startswith(f"joins {one.parents[0]} (") for one in merged)
     lines = (whole / JOURNAL).read_bytes().splitlines(keepends=True)
     for kept in range(60, len(lines), 60):

@@ -17,7 +17,7 @@ from numpy.random import Generator
 from tinydb import Query
 
 from benchmarks.favourites import Favourites, WorldExecutor, drawn
-from benchmarks.landscape import NoisyExecutor, Proposer, Sloped, Tunable, search, wired
+from benchmarks.landscape import NoisyExecutor, Proposer, Sloped, Stepping, Tunable, search, wired
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import PATIENCE, RUNNING
 from evolve.memory import Rules
@@ -43,6 +43,8 @@ def ended(population: Population) -> dict[str, Any]:
         "search": population.meta("search"),
         "jobs": dict(population.notes("notes.jobs")),
         "wishes": list(population.notes("notes.wishes").values()),
+        "shelf": {key: value["proposal"] for key, value in population.notes("notes.shelf").items()},
+        "promoted": dict(population.notes("notes.promoted")),
     }
 
 
@@ -122,17 +124,34 @@ def test_the_time_used_is_on_record_also_while_one_outcome_is_long_in_coming(tmp
     assert ended - begun >= 0.1
 
 
-@pytest.mark.parametrize(("deviation", "shared"), [(1.0, 0.0), (0.2, 0.5)])
+SHORT: dict[str, Any] = {
+    "proposer": Stepping(mean=-0.5, agreement=0.8),
+    "executor": NoisyExecutor(0.3, curves=0.2, slots=2),
+    "ahead": 6,
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        ({"proposer": PLANTED, "executor": NoisyExecutor(1.0, 0.0)}, {"champion"}),
+        ({"proposer": PLANTED, "executor": NoisyExecutor(0.2, 0.5)}, {"champion"}),
+        ({"proposer": PLANTED, "executor": NoisyExecutor(0.5, 0.0), "proposals": 2.0}, {"champion"}),
+        ({**SHORT, "rung": 0.25}, {"rung", "promoted", "champion"}),
+        ({**SHORT, "early_stop": 3.0}, {"pruned", "champion"}),
+        ({**SHORT, "rung": 0.1, "reduction": 2, "early_stop": 3.0}, {"promoted", "pruned", "spared"}),
+    ],
+)
 def test_a_search_cut_after_any_append_goes_on_to_the_same_end(
-    tmp_path: Path, deviation: float, shared: float
+    tmp_path: Path, given: dict[str, Any], kinds: set[str]
 ) -> None:
     whole = tmp_path / "whole"
-    given: dict[str, Any] = {"proposer": PLANTED, "executor": NoisyExecutor(deviation, shared)}
     one, population = search(whole, evaluations=60, seed=1, **given)
     with closing(population):
         asyncio.run(one.run())
         expected = ended(population)
     assert expected["champion"] != "v0"
+    assert kinds <= {kind for kind, _ in expected["told"]}
     lines = (whole / JOURNAL).read_bytes().splitlines(keepends=True)
     for kept in range(3, len(lines), 13):
         cut = tmp_path / f"cut-{kept}"

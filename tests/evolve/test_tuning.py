@@ -16,9 +16,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from evolve.cube import Cube
 from evolve.errors import EngineFault
+from evolve.sampling import REACH
 from evolve.studies_file import StudyFile
-from evolve.tuning import Attempt, Session, Studies, best, distribution
+from evolve.tuning import Attempt, Session, Studies, distribution
 from population.genome import digest, parse_tunables, values_of
 from population.variant import Direction, Failure, FailureKind, Measurement, Purpose, State
 
@@ -132,19 +134,59 @@ def test_a_trial_is_a_program_that_holds_its_values(tmp_path: Path, burst: Measu
         assert trials(tmp_path)[number].params == attempt.values
 
 
-def test_a_trial_changes_at_most_three_tunables_of_the_best_one_so_far(
-    tmp_path: Path, burst: Measured, result: Result
-) -> None:
+def test_a_trial_stays_within_reach_of_one_before(tmp_path: Path, burst: Measured, step: Step) -> None:
     session = begun(tmp_path, burst(2.5))
-    so_far, score = values_of(SOURCE), 2.5
-    for number in range(10):
-        attempt = session.ask()
-        changed = [name for name, value in attempt.values.items() if value != so_far[name]]
-        assert len(changed) <= 3
-        came_to = 2.4 - number / 100 if number % 3 == 0 else 2.7
-        session.tell(attempt, result(attempt, came_to))
-        if came_to < score:
-            so_far, score = attempt.values, came_to
+    cube = Cube(session.space)
+    tried = [cube.unit(values_of(SOURCE))]
+    for number in range(12):
+        measured = step(session, 2.4 - number / 100 if number % 3 == 0 else 2.7)
+        unit = cube.unit(measured.values)
+        numbers = [at for at, range_ in enumerate(session.space.values()) if hasattr(range_, "low")]
+        assert min(abs(unit - one)[numbers].max() for one in tried) <= REACH + 0.03  # of a coarse grid
+        tried.append(unit)
+
+
+def test_no_program_is_tried_twice_and_a_tuning_ends_when_none_is_left_within_reach(
+    tmp_path: Path, a_measurement: Measured
+) -> None:
+    source = 'K = 1  # tune: int 1..3\nKIND = "a"  # tune: choice a b\n'
+    first = a_measurement("v1", 2.0, digest=digest(source), values=values_of(source))
+    session = begun(tmp_path, first, source)
+    sources = {source}
+    while (attempt := session.ask()) is not None:
+        assert attempt.source not in sources
+        sources.add(attempt.source)
+        told = replace(first, score=2.0 + len(sources) / 10, trial=attempt.number, values=attempt.values)
+        session.tell(attempt, told)
+    assert len(sources) >= 4
+
+
+def test_given_values_are_tried_first_and_once(tmp_path: Path, burst: Measured, result: Result) -> None:
+    session = begun(tmp_path, burst(2.5))
+    wanted = {**values_of(SOURCE), "LR": 0.05}
+    attempt = session.ask(wanted)
+    assert attempt is not None
+    assert attempt.values == wanted
+    session.tell(attempt, result(attempt, 2.4))
+    after = session.ask(wanted)
+    assert after is not None
+    assert after.values != wanted
+
+
+def test_the_same_seed_draws_the_same_trials(tmp_path: Path, burst: Measured, result: Result) -> None:
+    def drawn(folder: Path, seed: int) -> list[str]:
+        session, sources = begun(folder, burst(2.5), seed=seed), []
+        for number in range(6):
+            attempt = session.ask()
+            assert attempt is not None
+            session.tell(attempt, result(attempt, 2.4 + number / 10))
+            sources.append(attempt.source)
+        return sources
+
+    one, two, other = (drawn(tmp_path / name, seed) for name, seed in [("a", 1), ("b", 1), ("c", 2)])
+    assert one == two
+    assert one != other
+    assert len(set(one)) == 6
 
 
 def test_each_trial_is_told_as_what_it_came_to(tmp_path: Path, burst: Measured, step: Step) -> None:
@@ -175,21 +217,6 @@ def test_a_trial_took_as_long_as_its_burst(tmp_path: Path, burst: Measured, step
 def test_a_measurement_that_is_no_trials_is_not_told(tmp_path: Path, burst: Measured) -> None:
     with pytest.raises(ValueError, match="the measurement of a trial holds its number"):
         begun(tmp_path, burst(2.5), done=(burst(2.4),))
-
-
-def test_the_same_seed_draws_the_same_trials(tmp_path: Path, burst: Measured, result: Result) -> None:
-    def drawn(folder: Path, seed: int) -> list[str]:
-        session, sources = begun(folder, burst(2.5), seed=seed), []
-        for number in range(5):
-            attempt = session.ask()
-            session.tell(attempt, result(attempt, 2.4 + number / 10))
-            sources.append(attempt.source)
-        return sources
-
-    one, two, other = (drawn(tmp_path / name, seed) for name, seed in [("a", 1), ("b", 1), ("c", 2)])
-    assert one == two
-    assert one != other
-    assert len(set(one)) == 5
 
 
 # pruning
@@ -241,7 +268,7 @@ def test_many_points_within_a_tenth_of_the_budget_count_as_the_first(
 # parents
 
 
-def test_the_trials_of_a_parent_with_the_same_ranges_are_taken_over(
+def test_the_trials_of_a_parent_are_taken_over_at_the_level_of_the_childs_own_score(
     tmp_path: Path, burst: Measured, step: Step
 ) -> None:
     parent = begun(tmp_path, burst(2.5), variant="v1")
@@ -250,45 +277,52 @@ def test_the_trials_of_a_parent_with_the_same_ranges_are_taken_over(
     begun(tmp_path, burst(2.4), variant="v2", parents=("v1", "v0"))
     own, *taken = trials(tmp_path, "v2")
     assert own.value == 2.4
-    assert [(trial.value, trial.user_attrs) for trial in taken] == [
-        (2.3, {"parent": "v1"}),
-        (2.5, {"parent": "v1"}),
-    ]
+    assert [trial.user_attrs for trial in taken] == [{"parent": "v1"}] * 2
+    assert [trial.value for trial in taken] == pytest.approx([2.2, 2.4])
 
 
-def test_what_a_parent_took_over_is_not_taken_over_again(tmp_path: Path, burst: Measured) -> None:
-    begun(tmp_path, burst(2.5), variant="v1")
+def test_what_a_parent_took_over_goes_on_to_its_child_after_its_own(
+    tmp_path: Path, burst: Measured, step: Step
+) -> None:
+    step(begun(tmp_path, burst(2.5), variant="v1"), 2.0)
     begun(tmp_path, burst(2.4), variant="v2", parents=("v1",))
     begun(tmp_path, burst(2.3), variant="v3", parents=("v2",))
-    assert [trial.value for trial in trials(tmp_path, "v3")] == [2.3, 2.4]
+    assert [trial.value for trial in trials(tmp_path, "v3")] == pytest.approx([2.3, 2.3, 1.8, 2.3])
 
 
-def test_a_parents_better_score_is_not_taken_for_the_variants_own(
-    tmp_path: Path, burst: Measured, result: Result, step: Step
-) -> None:
-    parent = begun(tmp_path, burst(1.0), variant="v1")
-    step(parent, 0.5)
-    session = begun(tmp_path, burst(2.5, SAME), SAME, "v2", ("v1",))
-    for _ in range(6):
-        attempt = session.ask()
-        kept = [value == values_of(SAME)[name] for name, value in attempt.values.items()]
-        assert sum(kept) >= len(kept) - 3
-        session.tell(attempt, result(attempt, 2.6))
-
-
-def test_of_a_parent_with_other_ranges_the_best_values_are_tried_first_and_once(
+def test_of_a_parent_with_other_numbers_the_shared_ones_are_taken_over_beside_the_childs_own(
     tmp_path: Path, burst: Measured, result: Result
 ) -> None:
     parent = begun(tmp_path, burst(2.5), variant="v1")
-    better = parent.ask()
+    better = parent.ask({**values_of(SOURCE), "LR": 0.01, "DECAY": 0.5})
+    assert better is not None
     parent.tell(better, result(better, 1.5))
-    session = begun(tmp_path, burst(2.4, OTHER), OTHER, "v2", ("v1",))
-    first = session.ask()
+    source = SOURCE.replace("DECAY", "DROPOUT").replace("WIDTH = 64", "WIDTH = 16")
+    begun(tmp_path, burst(2.4, source), source, "v2", ("v1",))
+    _, taken, _ = trials(tmp_path, "v2")
     shared = {name: better.values[name] for name in ("LR", "WIDTH", "HEADS", "ACTIVATION")}
-    assert first.values == {**shared, "DECAY": 0.1}
-    assert [trial.value for trial in trials(tmp_path, "v2")] == [2.4]
-    session.tell(first, result(first, 2.6))
-    assert session.ask().values != first.values
+    assert taken.params == {**shared, "DROPOUT": 0.1}
+
+
+def test_values_that_a_child_may_not_have_are_not_taken_over(
+    tmp_path: Path, burst: Measured, result: Result
+) -> None:
+    parent = begun(tmp_path, burst(2.5), variant="v1")
+    attempt = parent.ask({**values_of(SOURCE), "LR": 0.09})
+    assert attempt is not None
+    parent.tell(attempt, result(attempt, 1.5))
+    source = SOURCE.replace("1e-4..1e-1", "1e-4..1e-2")
+    begun(tmp_path, burst(2.4, source), source, "v2", ("v1",))
+    assert [trial.params["LR"] for trial in trials(tmp_path, "v2")] == [3e-3, 3e-3]
+
+
+def test_a_parent_with_mostly_other_numbers_leaves_nothing(
+    tmp_path: Path, burst: Measured, step: Step
+) -> None:
+    step(begun(tmp_path, burst(2.5), variant="v1"), 2.0)
+    source = "LR = 3e-3  # tune: log 1e-4..1e-1\nA = 1  # tune: int 1..9\nB = 1  # tune: int 1..9\n"
+    begun(tmp_path, burst(2.4, source), source, "v2", ("v1",))
+    assert len(trials(tmp_path, "v2")) == 1
 
 
 def test_a_parent_that_was_never_tuned_leaves_nothing(tmp_path: Path, burst: Measured) -> None:
@@ -538,7 +572,7 @@ def test_trials_on_record_keep_their_numbers_when_a_parent_has_more_trials_now(
     step(parent, 2.2)
     (tmp_path / "v2.log").unlink()
     begun(tmp_path, burst(2.4), variant="v2", parents=("v1",), done=(measured,))
-    assert [trial.value for trial in trials(tmp_path, "v2")] == [2.4, 2.2, 2.3]
+    assert [trial.value for trial in trials(tmp_path, "v2")] == pytest.approx([2.4, 2.1, 2.3])
     assert measured.trial == 2
 
 
@@ -610,10 +644,90 @@ def test_a_full_disk_does_not_hinder_a_burst(tmp_path: Path, burst: Measured, st
 # the best of them
 
 
-def test_the_best_is_the_best_scored_one_whichever_way_is_better(burst: Measured) -> None:
-    worse, better, failed = burst(2.5), burst(2.0), burst(None, failure=BROKEN)
-    assert best([worse, failed, better], "own", DOWN) is better
-    assert best([worse, failed, better], "own", UP) is worse
-    assert best([replace(worse, digest="own"), better], "own", UP) is better
-    assert best([failed, burst(None)], "own", DOWN) is None
-    assert best([], "own", DOWN) is None
+def told(session: Session, result: Result, *scores: float | None) -> list[Attempt]:
+    """Make trials that come to these scores; return them."""
+    attempts = []
+    for score in scores:
+        attempt = session.ask()
+        assert attempt is not None
+        session.tell(attempt, result(attempt, score))
+        attempts.append(attempt)
+    return attempts
+
+
+@pytest.mark.parametrize(("direction", "better", "worse"), [(DOWN, 1.0, 4.0), (UP, 4.0, 1.0)])
+@pytest.mark.parametrize("noise", [0.0, 0.1, None])
+def test_a_trial_that_is_clearly_better_wins_whichever_way_is_better(
+    noise: float | None,
+    direction: Direction,
+    better: float,
+    worse: float,
+    tmp_path: Path,
+    burst: Measured,
+    result: Result,
+) -> None:
+    session = Studies(tmp_path, direction).begin("v1", SOURCE, burst(2.5), (), 1, (), noise)
+    _, best, _ = told(session, result, worse, better, None)
+    found = session.winner(values_of(SOURCE), ())
+    assert found is not None
+    assert (found.values, found.source) == (best.values, best.source)
+    assert found.digest == digest(best.source)
+    assert found.gain > 0.0
+
+
+def test_a_trial_within_the_noise_does_not_win(tmp_path: Path, burst: Measured, result: Result) -> None:
+    session = Studies(tmp_path, DOWN).begin("v1", SOURCE, burst(2.5), (), 1, (), 1.0)
+    told(session, result, 2.45, 2.6, 2.4, 2.5)
+    assert session.winner(values_of(SOURCE), ()) is None
+
+
+def test_without_noise_any_gain_wins_and_none_does_not(
+    tmp_path: Path, burst: Measured, result: Result
+) -> None:
+    session = Studies(tmp_path, DOWN).begin("v1", SOURCE, burst(2.5), (), 1, (), 0.0)
+    told(session, result, 2.5, 2.6)
+    assert session.winner(values_of(SOURCE), ()) is None
+    told(session, result, 2.4999)
+    assert session.winner(values_of(SOURCE), ()) is not None
+
+
+def test_what_was_confirmed_before_does_not_win_again(
+    tmp_path: Path, burst: Measured, result: Result
+) -> None:
+    session = Studies(tmp_path, DOWN).begin("v1", SOURCE, burst(2.5), (), 1, (), 0.0)
+    best, second = told(session, result, 1.0, 1.5)
+    found = session.winner(values_of(SOURCE), {digest(best.source)})
+    assert found is not None
+    assert found.values == second.values
+
+
+def test_what_another_seed_says_of_a_trial_counts_with_its_score(
+    tmp_path: Path, burst: Measured, result: Result
+) -> None:
+    first = burst(2.5)
+    session = Studies(tmp_path, DOWN).begin("v1", SOURCE, first, (), 1, (), 0.2)
+    (lucky,) = told(session, result, 1.8)
+    assert session.winner(values_of(SOURCE), ()) is not None
+    both = [
+        replace(first, seed=1, score=3.5, purpose=Purpose.CONFIRM),
+        replace(result(lucky, 5.5), seed=1, trial=None, purpose=Purpose.CONFIRM),
+    ]
+    done = [result(lucky, 1.8)]
+    again = Studies(tmp_path, DOWN).begin("v1", SOURCE, first, (), 1, done, 0.2, both)
+    assert again.winner(values_of(SOURCE), ()) is None
+
+
+def test_a_tuning_goes_on_with_all_trials_after_values_were_adopted(
+    tmp_path: Path, burst: Measured, result: Result
+) -> None:
+    studies = Studies(tmp_path, DOWN)
+    session = studies.begin("v1", SOURCE, burst(2.5), (), 1, (), 0.0)
+    scores = (2.4, 2.0, 2.6, 2.7)
+    attempts = told(session, result, *scores)
+    done = [result(attempt, score) for attempt, score in zip(attempts, scores, strict=True)]
+    again = studies.begin("v1", SOURCE, burst(2.5), (), 9, done, 0.0)
+    assert [trial.value for trial in trials(tmp_path)] == [2.5, *scores]
+    assert again.winner(done[1].values, ()) is None
+    attempt = again.ask()
+    assert attempt is not None
+    assert attempt.number == 5

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from population.lineage import ancestors, children_index, descendants, descent, meeting, tree, walk
+from population.lineage import ancestors, apart, children_index, descendants, descent, meeting, tree, walk
 from population.variant import Variant
 
 
@@ -86,6 +86,8 @@ def test_the_ways_to_two_variants_begin_with_their_nearest_common_ancestor(a_var
     assert meeting(known, "v6", "v5") == (("v3", "v6"), ("v3", "v4", "v5"))
     assert meeting(known, "v2", "v5") == (("v2",), ("v2", "v5"))
     assert meeting(known, "v7", "v7") == (("v7",), ("v7",))
+    pairs = [("v2", "v4"), ("v2", "v5"), ("v7", "v7"), ("v6", "v7")]
+    assert [apart(known, *pair) for pair in pairs] == [True, False, False, True]
     assert meeting(known, "v5", "v7") == (("v0", "v1", "v3", "v4", "v5"), ("v0", "v7"))
 
 

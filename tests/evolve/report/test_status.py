@@ -70,7 +70,8 @@ def test_an_empty_population_has_a_status(empty: Population, render: Render) -> 
 
 def test_the_data_holds_what_the_page_says(run: Population) -> None:
     data = status_data(run, running=False)
-    assert data["evaluations"] == {"total": 8, "first": 4, "trial": 1, "confirm": 0, "replicate": 3}
+    spent = {"first": 4, "trial": 1, "confirm": 0, "replicate": 3, "control": 0, "credit": 0, "rung": 0}
+    assert data["evaluations"] == {"total": 8, **spent}
     assert data["failures"] == {"exception": 1}
     assert data["refusals"] == {"reply": 1}
     assert data["dollars"] == {"known": 0.25, "calls_of_unknown_price": 1}

@@ -1,0 +1,43 @@
+"""What is left of a program when its numbers are taken out: whether two differ in more than these (pure)."""
+
+from __future__ import annotations
+
+import ast
+
+from population.fingerprint import fingerprint, parse
+from population.genome import parse_tunables
+from population.variant import Value
+
+
+def same_structure(one: str, other: str) -> bool:
+    """Say whether two sources differ in nothing but the values of what either marks as tunable.
+
+    Raises:
+        TuneError, SyntaxError: as in ``parse_tunables``.
+    """
+    names = {tunable.name for source in (one, other) for tunable in parse_tunables(source)}
+    return _masked(one, names) == _masked(other, names)
+
+
+def shared_values(source: str, other: str) -> dict[str, Value]:
+    """Return the other's values of those tunables of both that differ (errors as above)."""
+    theirs = {tunable.name: tunable.value for tunable in parse_tunables(other)}
+    own = {tunable.name: tunable.value for tunable in parse_tunables(source)}
+    return {name: theirs[name] for name, value in own.items() if name in theirs and theirs[name] != value}
+
+
+def _masked(source: str, names: set[str]) -> str:
+    """Return the fingerprint of a source without the literals that these names are assigned."""
+    tree = parse(source)
+    for statement in tree.body:
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or not _literal(statement.value):
+            continue
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        if len(targets) == 1 and isinstance(targets[0], ast.Name) and targets[0].id in names:
+            statement.value = ast.Constant(None)
+    return fingerprint(ast.unparse(tree))
+
+
+def _literal(value: ast.expr | None) -> bool:
+    """Say whether an expression is a literal, perhaps with a sign."""
+    return isinstance(value.operand if isinstance(value, ast.UnaryOp) else value, ast.Constant)

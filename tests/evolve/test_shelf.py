@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evolve.jobs import Birth, Part
+from evolve.judging import Judge
+from evolve.shelf import LIMIT, Shelf, Step
+from operators.portfolio import Arm
+from operators.proposal import Context, Proposal
+from population.genome import values_of
+from population.ranking import Ranking
+from population.store import Population
+from population.variant import Direction, Measurement, Variant
+
+SEED = "X = 1.0  # tune: 0..2\nY = 3\n"
+
+
+class Bench:
+    """A population in a folder, its ranking, and a shelf beside it."""
+
+    def __init__(
+        self, population: Population, variant: Callable[..., Variant], burst: Callable[..., Measurement]
+    ) -> None:
+        self.population = population
+        self._variant = variant
+        self._burst = burst
+        self.everybody = Ranking()
+        self.judge = Judge(population, Direction.MINIMIZE, "v0")
+
+    def add(self, name: str, source: str, score: float, *parents: str) -> None:
+        """Record a variant with a score."""
+        digest = self.population.keep_source(source)
+        self.population.commit(
+            self._variant(name, *parents, digest=digest), self._burst(name, score, digest=digest)
+        )
+        self.everybody.set(name, score)
+        self.judge.note(name, new=True)
+
+    def shelf(self, explored: float = 0.0) -> Shelf:
+        """Return an empty shelf."""
+        return Shelf(self.judge, explored)
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path, a_variant: Callable[..., Variant], a_measurement: Callable[..., Measurement]
+) -> Iterator[Bench]:
+    with Population.create(tmp_path / "run") as population:
+        found = Bench(population, a_variant, a_measurement)
+        found.add("v0", SEED, 3.0)
+        yield found
+
+
+def put(shelf: Shelf, ticket: int, source: str) -> str:
+    context = Context("", "", Direction.MINIMIZE, "", ())
+    birth = Birth(ticket, Arm("mutate", "m"), None, context, 0, np.random.default_rng(0), Part.PROPOSE)
+    return shelf.put(birth, Proposal(source, "an idea", "mutate", "m"), {})
+
+
+def plain(text: str) -> str:
+    """Return a program without numbers that may be stepped."""
+    return f"Y = 3\n{text}\n"
+
+
+def test_the_proposal_is_chosen_that_has_what_helped_before(bench: Bench) -> None:
+    for number in range(4):
+        bench.add(f"v{2 * number + 1}", plain(f"good()\na{number}()"), 1.0, "v0")
+        bench.add(f"v{2 * number + 2}", plain(f"bad()\nb{number}()"), 6.0, "v0")
+    shelf = bench.shelf()
+    assert [put(shelf, ticket, plain(f"{word}()\nnew()")) for ticket, word in ((1, "bad"), (2, "good"))] == [
+        "",
+        "",
+    ]
+    assert shelf.choose(bench.everybody, np.random.default_rng(1)) == 2
+    assert shelf.take(2).proposal.source == plain("good()\nnew()")
+    assert shelf.choose(bench.everybody, np.random.default_rng(1)) == 1
+
+
+def test_a_copy_of_what_waits_or_is_known_does_not_wait(bench: Bench) -> None:
+    shelf = bench.shelf()
+    assert put(shelf, 1, plain("new()")) == ""
+    assert put(shelf, 2, plain("new()  # another comment")) == "a proposal that waits"
+    shelf.take(1)
+    assert put(shelf, 3, plain("new()")) == ""
+    assert len(shelf) == 1
+
+
+def test_beyond_the_limit_the_least_promising_gives_way(bench: Bench) -> None:
+    for number in range(4):
+        bench.add(f"v{number + 1}", plain(f"bad()\nb{number}()"), 9.0, "v0")
+    shelf = bench.shelf()
+    for ticket in range(LIMIT):
+        put(shelf, ticket, plain(f"new{ticket}()"))
+    assert shelf.least(bench.everybody) is None
+    put(shelf, LIMIT, plain("bad()\nother()"))
+    assert shelf.least(bench.everybody) == LIMIT
+
+
+def test_a_step_of_the_best_variants_numbers_is_a_program_with_these_values(bench: Bench) -> None:
+    shelf = bench.shelf()
+    step = shelf.choose(bench.everybody, np.random.default_rng(1))
+    assert isinstance(step, Step)
+    assert step.variant == "v0"
+    found = values_of(shelf.stepped(step))
+    assert found == {"X": step.values["X"]}
+    assert 0.0 <= float(found["X"]) <= 2.0
+    assert found["X"] != 1.0
+
+
+def test_where_nothing_waits_and_nothing_can_be_stepped_nothing_is_chosen(bench: Bench) -> None:
+    bench.add("v1", plain("new()"), 1.0, "v0")
+    assert bench.shelf().choose(bench.everybody, np.random.default_rng(1)) is None
+
+
+def test_some_bursts_go_to_a_proposal_drawn_from_all(bench: Bench) -> None:
+    for number in range(4):
+        bench.add(f"v{number + 1}", plain(f"bad()\nb{number}()"), 9.0, "v0")
+    shelf = bench.shelf(explored=1.0)
+    put(shelf, 1, plain("bad()\nother()"))
+    put(shelf, 2, plain("new()"))
+    chosen = {shelf.choose(bench.everybody, np.random.default_rng(n)) for n in range(20)}
+    assert chosen == {1, 2}
+
+
+def test_what_cannot_be_read_waits_as_well(bench: Bench) -> None:
+    shelf = bench.shelf(explored=1.0)
+    assert put(shelf, 1, "def broken(:\n") == ""
+    assert shelf.choose(bench.everybody, np.random.default_rng(1)) == 1
