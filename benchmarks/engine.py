@@ -4,7 +4,8 @@
 
 Both ask the same scripted LLM over HTTP, in a process of its own, and start from the same program. Ours
 records all that a search records, on the disk. A candidate is a child that has been evaluated; every one of
-ours comes from the LLM, and replicates of champions are extra. Seconds are wall-clock, so the machine should
+ours is one LLM call (``proposals = 0``: no call is made for a child that is not measured), and replicates of
+champions are extra. Seconds are wall-clock, so the machine should
 have nothing else to do; runs of the two take turns, and only their ratio means much.
 """
 
@@ -17,7 +18,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -34,8 +37,8 @@ WINDOW = 100
 """Candidates whose rate is taken around a place."""
 
 
-def ours(candidates: int, source: str, folder: Path) -> list[float]:
-    """Return when each candidate of one of our searches had its score."""
+def ours(candidates: int, source: str, folder: Path, changes: Mapping[str, Any] | None = None) -> list[float]:
+    """Return when each candidate of one of our searches had its score; each is one LLM call and one burst."""
     load()  # imported once by whoever runs many searches; not the loop's own cost
     executor = loop.TimedExecutor()
 
@@ -43,7 +46,8 @@ def ours(candidates: int, source: str, folder: Path) -> list[float]:
         return sum(burst.first for burst in executor.bursts) > candidates
 
     with loopback.served(0.0) as address:
-        found = loop.searched(folder / "run", address, executor, enough, source, loop.settings_of(2))
+        settings = loop.settings_of(2, **(changes or {"proposals": 0.0}))
+        found = loop.searched(folder / "run", address, executor, enough, source, settings)
         asyncio.run(found).close()
     return [burst.ended for burst in executor.bursts if burst.first][1:]
 
