@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 
 from population.fingerprint import fingerprint, parse
 from population.genome import parse_tunables
@@ -28,14 +29,20 @@ def shared_values(source: str, other: str) -> dict[str, Value]:
 
 def _masked(source: str, names: set[str]) -> str:
     """Return the fingerprint of a source without the literals that these names are assigned."""
-    tree = parse(source)
-    for statement in tree.body:
-        if not isinstance(statement, ast.Assign | ast.AnnAssign) or not _literal(statement.value):
-            continue
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        if len(targets) == 1 and isinstance(targets[0], ast.Name) and targets[0].id in names:
-            statement.value = ast.Constant(None)
-    return fingerprint(ast.unparse(tree))
+    body = [_without_literal(statement, names) for statement in parse(source).body]
+    return fingerprint(ast.unparse(ast.Module(body, [])))
+
+
+def _without_literal(statement: ast.stmt, names: set[str]) -> ast.stmt:
+    """Return a statement, or a copy without its literal if it assigns that to one of the names."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign) or not _literal(statement.value):
+        return statement
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    if len(targets) != 1 or not isinstance(targets[0], ast.Name) or targets[0].id not in names:
+        return statement
+    masked = copy.copy(statement)  # the tree may be another caller's, too
+    masked.value = ast.Constant(None)
+    return masked
 
 
 def _literal(value: ast.expr | None) -> bool:

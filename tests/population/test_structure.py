@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from population.fingerprint import parse
+from population.genome import parse_tunables
 from population.structure import same_structure, shared_values
 
 SOURCE = """\
@@ -45,3 +47,9 @@ def test_a_name_that_is_assigned_elsewhere_too_is_masked_at_its_literals_alone()
 def test_the_others_values_of_shared_tunables_are_those_that_differ() -> None:
     other = SOURCE.replace("3e-3", "0.01").replace("WIDTH", "DEPTH") + "\nNEW = 1  # tune: int 1..3\n"
     assert shared_values(SOURCE, other) == {"LR": 0.01}
+
+
+def test_a_source_that_was_compared_can_still_be_read_and_compiled() -> None:
+    assert same_structure(SOURCE, SOURCE.replace("64", "32"))
+    compile(parse(SOURCE), "train.py", "exec")
+    assert parse_tunables(SOURCE)[0].value == 3e-3
