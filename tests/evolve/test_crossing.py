@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 
+from benchmarks.landscape import FORGETFUL
 from evolve import admission
 from evolve.briefing import Briefing
 from evolve.budget import Limits
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import Docket, recover
 from evolve.jobs import Birth
+from evolve.lessons import Lessons
 from evolve.measuring import Brake, Meter
+from evolve.memory import Memory
 from evolve.policy import Policy
 from evolve.race import SEED
 from evolve.rewards import Prices
@@ -97,9 +100,10 @@ def wired(population: Population, folder: Path, evaluations: int, **fields: Any)
     )
     brake = Brake()
     room = Room(folder, lambda: brake.on, lambda _: None)
-    breeder = breeder_of(settings, population, None, (), BRIEFING)
+    memory = Memory(population, Direction.MINIMIZE, FORGETFUL, Lessons(folder), None)
+    breeder = breeder_of(settings, population, None, (), BRIEFING, memory)
     meter, studies = Meter(Reading(), brake, Seeds(1), room), Studies(folder / "studies", Direction.MINIMIZE)
-    return Search(policy, population, breeder, meter, studies, brake, room, lambda _: None)
+    return Search(policy, population, breeder, meter, studies, brake, room, memory, lambda _: None)
 
 
 def founded(folder: Path) -> Population:
