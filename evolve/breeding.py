@@ -163,7 +163,8 @@ class Breeder:
             child: id of the child; None when there is none.
             cost: in bursts.
         """
-        self._learn(birth.arm, birth.island, child, cost)
+        counts = child is not None or birth.part is Part.WHOLE  # what waits for a burst says nothing yet
+        self._learn(birth.arm, birth.island if counts else None, child, cost)
 
     def learn_late(self, variant: Variant, cost: float) -> None:
         """Tell both bandits what came of a child that had its full burst later than its birth."""
@@ -171,14 +172,14 @@ class Breeder:
         arm = next((arm for arm in self._means.operators if (arm.operator, arm.model) == own), None)
         self._learn(arm or Arm(*own), variant.island, variant.id, cost)
 
-    def _learn(self, arm: Arm, island: int, child: str | None, cost: float) -> None:
+    def _learn(self, arm: Arm, island: int | None, child: str | None, cost: float) -> None:
         own = None if child is None else self._population.fitness(child)
         before = [] if child is None else self._population.before(child)
         if arm in self._means.operators:
             best = min(before, key=lambda one: self._direction.key(one.mean), default=None)
             gain = 0.0 if own is None or best is None else rewards.improvement(own, best, self._direction)
             self._tallies = self._means.bandit.updated(self._tallies, arm, gain, cost)
-        if arm.operator != REPAIR and child is not None:
+        if arm.operator != REPAIR and island is not None:
             leading, more = self._best(island), self._gain(island, own)
             self._lineages.learn(island, leading, more, cost)
 

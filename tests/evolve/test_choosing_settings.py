@@ -36,7 +36,7 @@ def population(
         for number in range(9):
             name = f"v{number}"
             digest = population.keep_source(f"# {name}\n")
-            variant = a_variant(name, *(["v0"] if number else []), digest=digest)
+            variant = a_variant(name, *(["v0"] if number else []), digest=digest, proposed=digest)
             population.commit(variant, a_measurement(name, 3.0 - number / 10, digest=digest))
         yield population
 
@@ -55,7 +55,7 @@ def arms(made: Breeder) -> set[Arm]:
 
 
 def test_whole_files_are_tried_beside_the_form_that_suits_the_model(population: Population) -> None:
-    plain = {Arm("syntactic"), Arm("recombine")}
+    plain = {Arm("syntactic"), Arm("recombine"), Arm("merge")}
     forms = [Arm(operator, "openai/x", "diff") for operator in ("mutate", "crossover")]
     assert arms(breeder(population, Mute())) >= plain | {*forms, Arm("mutate", "openai/x", "whole")}
     assert arms(breeder(population, Mute(), reply="diff")) == plain | {*forms}
@@ -83,7 +83,7 @@ def test_the_settings_say_how_parents_are_chosen(population: Population) -> None
 def test_nought_turns_restarts_and_shifts_off(
     population: Population, fields: dict[str, int], kinds: list[str]
 ) -> None:
-    made = breeder(population, **fields)
+    made = breeder(population, islands=2, **fields)
     birth = made.birth(1, asking=False)
     assert birth is not None
     for _ in range(5):

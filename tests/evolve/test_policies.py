@@ -120,7 +120,7 @@ def test_numbers_only_tries_numbers_and_asks_for_no_child(tmp_path: Path) -> Non
         bursts = [m for name in population.variants for m in population.measurements(name)]
     assert proposer.seen == []
     trials = [m for m in bursts if m.purpose is Purpose.TRIAL]
-    assert len(trials) > len(bursts) / 2
+    assert len(trials) > len(bursts) / 4  # the others confirm them, and measure what came of them
     assert max(float(m.values["X"]) for m in trials) > 1.5
 
 

@@ -227,7 +227,7 @@ class Cosmetic:
 
 
 def test_a_child_that_is_its_tuned_parent_but_for_a_comment_is_refused(tmp_path: Path) -> None:
-    one, population = search(tmp_path / "run", Cosmetic(), Sloped(), 60, 1, trials=4)
+    one, population = search(tmp_path / "run", Cosmetic(), Sloped(), 60, 2, trials=4)
     with closing(population):
         asyncio.run(one.run())
         refused = kinds(population, "refusal")

@@ -12,16 +12,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.landscape import NoisyExecutor, Proposer, Stepping, search
+from evolve.breeding import _SHAKEN
 from evolve.briefing import unscored
 from evolve.budget import Limits
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.policy import Policy
 from evolve.race import SEED
+from evolve.rewards import Prices
 from evolve.rungs import PROMOTED, WINDOW, Promotion, Rungs
 from population.store import Population
 from population.variant import Direction, Failure, FailureKind, Measurement, Purpose, State, Variant
 
-POLICY = Policy(Direction.MINIMIZE, Limits(), "train", 4, 1, True, 0, 5, 0.2, 0.95, rung=0.25)
+PRICES = Prices(1.0, 2.0, timed=False)
+POLICY = Policy(
+    Direction.MINIMIZE,
+    Limits(),
+    PRICES,
+    "train",
+    4,
+    1,
+    True,
+    0,
+    5,
+    0.2,
+    0.95,
+    rung=0.25,
+)
 BROKEN = Failure(FailureKind.EXCEPTION, "ValueError: no")
 Variants, Measurements = Callable[..., Variant], Callable[..., Measurement]
 
@@ -157,7 +173,8 @@ def firsts(population: Population, name: str) -> list[Purpose]:
 
 def run(folder: Path, executor: NoisyExecutor, evaluations: int = 60, **given: object) -> Population:
     proposer = given.pop("proposer", Stepping(mean=-0.5, agreement=0.9))
-    one, population = search(folder, proposer, executor, evaluations, seed=1, **given)  # type: ignore[arg-type]
+    seed = given.pop("seed", 1)
+    one, population = search(folder, proposer, executor, evaluations, seed, **given)  # type: ignore[arg-type]
     asyncio.run(one.run())
     return population
 
@@ -212,19 +229,21 @@ def test_a_child_that_learns_too_slowly_is_stopped_and_the_rest_of_its_burst_is_
 
 def test_whoever_is_as_good_as_the_champion_is_seldom_stopped(tmp_path: Path) -> None:
     executor = NoisyExecutor(1.0, curves=0.2)
-    with closing(run(tmp_path / "run", executor, 100, proposer=Proposer(), early_stop=3.0)) as population:
+    with closing(
+        run(tmp_path / "run", executor, 100, proposer=Proposer(), early_stop=3.0, seed=2)
+    ) as population:
         scores = [m for name in population.variants for m in population.scores(name)]
         assert sum(m.state is State.PRUNED for m in scores) < 0.1 * len(scores)
 
 
 def test_the_bandit_hears_of_each_child_once(tmp_path: Path) -> None:
     with closing(run(tmp_path / "run", NoisyExecutor(0.3), rung=0.25)) as population:
-        ((_, _, successes, losses),) = population.meta("search")["breeder"]["tallies"]
+        ((_, (_, _, cost)),) = population.meta("search")["breeder"]["arms"]
         late = sum(bool(e.data["late"]) for e in population.events_of("promoted"))
         waiting = len(population.notes(PROMOTED))
         told = len(population.variants) - 1 - waiting
         least, most = (sum(0.98**age for age in range(n)) for n in (told, told + late))
-        assert least - 1e-9 <= successes + losses <= most + 1e-9
+        assert 0.0 < 0.25 * _SHAKEN * least <= cost <= most + 1e-9  # a quarter of a burst, or a whole one
 
 
 def test_in_whatever_order_outcomes_come_a_search_with_rungs_ends(tmp_path: Path) -> None:

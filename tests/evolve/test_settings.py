@@ -114,10 +114,21 @@ def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert load(tmp_path / "evolve.toml", {}).trials == 3
 
 
+def toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def flags(name: str) -> str:
+    """Return a setting's flags as the documentation writes them; what is on can be turned off by one."""
+    flag = flag_of(name)
+    off = Settings.model_fields[name].default is True
+    return f"`{flag}`, `{flag.replace('--', '--no-', 1)}`" if off else f"`{flag}`"
+
+
 def test_the_documentation_tells_of_every_setting_its_flag_and_its_default() -> None:
     table = (ROOT / "docs" / "settings.md").read_text().split("| setting |")[1].split("\n\n")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in table.splitlines()[2:]]
     assert rows == [
-        [f"`{name}`", f"`{flag_of(name)}`", "" if field.default in (None, (), {}) else f"`{field.default}`"]
+        [f"`{name}`", flags(name), "" if field.default in (None, (), {}) else f"`{toml(field.default)}`"]
         for name, field in Settings.model_fields.items()
     ]

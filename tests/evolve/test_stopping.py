@@ -9,13 +9,15 @@ import pytest
 
 from evolve.budget import Limits
 from evolve.policy import Policy
+from evolve.rewards import Prices
 from evolve.stopping import STEPS, Bar, Bars, Curve, Watcher, bar_of, stopped_at
 from population.store import Population
 from population.variant import Direction, Measurement, Purpose, Variant
 
 DOWN, UP = Direction.MINIMIZE, Direction.MAXIMIZE
 FLAT: Bar = (1.0,) * STEPS
-POLICY = Policy(DOWN, Limits(), "train", 4, 1, True, 0, 5, 0.2, 0.95, early_stop=3.0)
+PRICES = Prices(1.0, 2.0, timed=False)
+POLICY = Policy(DOWN, Limits(), PRICES, "train", 4, 1, True, 0, 5, 0.2, 0.95, early_stop=3.0)
 
 
 def curve(height: float, points: int = 100) -> Curve:
