@@ -508,7 +508,7 @@ def test_a_tuning_killed_at_any_instant_goes_on_as_if_it_had_not_been(
     assert instants > 3 * TRIALS * len(FAMILY)
 
 
-@pytest.mark.parametrize("lifetime", [13, 17])
+@pytest.mark.parametrize("lifetime", [20, 25])
 def test_a_tuning_killed_again_and_again_goes_on_as_if_it_had_not_been(
     lifetime: int,
     whole: tuple[Records, dict[str, list[Any]]],
