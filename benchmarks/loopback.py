@@ -28,7 +28,7 @@ def mover(latency: float, seed: int = 0) -> Callable[[Messages], str]:
         time.sleep(latency)
         asked = next(str(m["content"]) for m in reversed(messages) if m["role"] == "user")
         lines = [(one, spot) for one in last_program(asked).splitlines() if (spot := TUNE.match(one))]
-        while True:
+        while lines:
             old, found = draws.choice(lines)
             span = SPAN.match(found["rule"])
             if span is not None and span["kind"] != "int":
@@ -38,6 +38,7 @@ def mover(latency: float, seed: int = 0) -> Callable[[Messages], str]:
                 value = min(max(value, math.nextafter(low, high)), math.nextafter(high, low))
                 new = old.replace(f"{found['set']}{found['value']}", f"{found['set']}{value!r}", 1)
                 return _SAID.format(name=found["name"], old=old, new=new)
+        return "Nothing stands out."  # it is not about a program
 
     return reply
 

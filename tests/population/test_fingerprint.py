@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from population.fingerprint import fingerprint, parse
+from population.fingerprint import fingerprint, parse, pieces
 
 PROGRAM = '''
 """A program."""
@@ -202,3 +202,44 @@ def test_whatever_is_no_python_is_a_syntax_error(source):
 
 def test_an_odd_escape_in_a_variant_warns_nobody():
     assert parse(r"A = '\d'")
+
+
+LOCAL = "def f(burst):\n    {name} = burst\n    return [{name} for {name} in {name}]\n"
+
+
+def test_a_statement_has_the_same_spelling_wherever_it_stands():
+    other = LOCAL.format(name="a").replace("f(", "g(")
+    for one, two in ((LOCAL, other), (other, LOCAL)):
+        assert fingerprint(one.format(name="x") + two.format(name="x")) == fingerprint(
+            one.format(name="y") + two.format(name="z")
+        )
+
+
+def test_order_of_functions_counts():
+    one, other = "def f():\n    a = 1\n", "def g():\n    b = 1\n"
+    assert fingerprint(one + other) != fingerprint(other + one)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""a docstring\nx = 1\nwith lines that look like statements\n"""\ny = 2\n',
+        "x = 1 + \\\n2\ny = 3\n",
+        "@one(\n    2,\n)\n@other\ndef f():\n    pass\n",
+        "if a:\n    pass\nelif b:\n    pass\nelse:\n    pass\n",
+        "x = (\n1,\n2,\n)\ny = '''\nz = 3\n'''\n",
+        "a = 1; b = 2\n# a comment\nc = 3",
+        "x = 1\r\ny = 2\r\n",
+        "\n".join(["'''", *(f"x{n} = {n}" for n in range(200)), "'''", "y = 1\n"]),
+    ],
+)
+def test_pieces_make_up_the_source_and_are_python_each(source):
+    parts = pieces(source)
+    assert "".join(parts) == source
+    for part in parts:
+        parse(part)
+
+
+def test_what_is_no_python_has_no_pieces():
+    with pytest.raises(SyntaxError):
+        pieces("x = 1\ny = (\nz = 3\n")

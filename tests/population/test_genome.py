@@ -234,3 +234,15 @@ def test_any_python_is_read_or_refused_by_one_kind_of_error(text):
 def test_the_digest_is_the_start_of_the_sha256():
     assert digest("é\n") == hashlib.sha256("é\n".encode()).hexdigest()[:32]
     assert digest("a\r\n") != digest("a\n")
+
+
+def test_a_mistake_is_told_by_its_line_in_the_whole_source():
+    source = "'''text\n\nA = 1\n'''\nB = 1.0  # tune: 0..2\n\nC = 1.0\n\nD = 5.0  # tune: 0..2\n"
+    with pytest.raises(TuneError) as told:
+        parse_tunables(source)
+    assert told.value.line == 9
+
+
+def test_a_mark_in_a_text_is_none():
+    source = "'''\nA = 1.0  # tune: 0..2\n'''\nB = 1.0  # tune: 0..2\n"
+    assert [(one.name, one.line) for one in parse_tunables(source)] == [("B", 4)]
