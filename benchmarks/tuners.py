@@ -1,10 +1,9 @@
 """Which sampler finds most of the gain that a few noisy trials can find, on bowls over numbers' logarithms.
 
 A bowl has its lowest point somewhere in the unit cube, interactions, and weights that halve from one number
-to the next, as few numbers matter. A tuning begins beside it, as a first guess does; what can be gained is
-1. A burst adds noise. After so many trials one is taken, by its own score or by a surface through all
-scores, and is adopted if it is better in one more burst of each. The figures are the mean gains that are
-adopted.
+to the next, as few numbers matter. A tuning begins beside it, as a first guess does; what can be gained is 1.
+A burst adds noise. After so many trials one is taken, by its own score or by a surface through all scores,
+and is adopted if it is better in one more burst of each. The figures are the mean gains that are adopted.
 
     python -m benchmarks.tuners --noise 0.3 1 --bowls 40
     python -m benchmarks.tuners --importances

@@ -183,7 +183,8 @@ def number_list(numbers: Sequence[Number]) -> str:
     """Return what tuning says of a variant's numbers, as a fenced list, the weightiest first."""
     if not numbers:
         return "Nothing yet."
-    lines = [f"- {_cut(one.name, 60)}{_matters(one)}; best so far {spelled(one.best)}" for one in numbers]
+    best = ((one, _cut(spelled(one.best), 60)) for one in numbers)
+    lines = [f"- {_cut(one.name, 60)}{_matters(one)}; best so far {value}" for one, value in best]
     return fenced("\n".join(lines), "text")
 
 

@@ -14,17 +14,21 @@ import pytest
 from numpy.random import Generator
 
 from benchmarks.landscape import Sloped, Tunable, gain_of, search, wired
+from evolve.budget import Counts, Limits
 from evolve.crediting import CREDIT
 from evolve.docket import Docket
+from evolve.policy import Policy
+from evolve.race import Race
+from evolve.seeds import Seeds
 from evolve.tuned import NUMBERS, newest_weights, note_of, own_trials
-from evolve.tunings import TUNED
+from evolve.tunings import TUNED, Tunings
 from evolve.wishes import Next, Wish
 from operators.proposal import Context, Proposal, Refusal
 from population.genome import values_of
 from population.ledger import Event
 from population.store import Population
 from population.structure import same_structure
-from population.variant import Purpose
+from population.variant import Direction, Purpose
 
 LINES = "X = 1.0  # tune: 0..2\nK = 2  # tune: int 1..9\n"
 
@@ -153,6 +157,26 @@ def test_which_numbers_matter_is_on_record_and_goes_to_the_children(tmp_path: Pa
         assert all(next(iter(one)) == "X" and one["X"]["matters"] for one in weights)
         children = [one for one in population.variants.values() if own_trials(population, one.id) == 0]
         assert any(newest_weights(population, one.id) for one in children)
+
+
+def test_an_elite_is_chosen_by_what_its_tuning_brings_against_what_a_burst_brings_elsewhere(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "run"
+    with closing(searched(folder)), closing(Population.open(folder)) as population:
+        policy = Policy(Direction.MINIMIZE, Limits(), "train", 4, 1, True, 4, 10, 0.2, 0.95)
+        race = Race(policy, population, Counts(), Seeds(1))
+        tunings = Tunings(policy, population, None, Counts(), race, lambda *_: None)  # type: ignore[arg-type]
+        tunings.restore({**population.meta("search")["tunings"], "busy": {}}, ())
+        names = [*population.variants][-8:]
+        best = tunings.elite(names, 0.0)
+        assert best in names
+        assert tunings.elite(names, 1e9) is None
+        assert tunings.elite([], 0.0) is None
+        tunings.begin(str(best))
+        assert tunings.candidate(str(best)) is None
+        assert tunings.elite(names, 0.0) != best
+        assert tunings.elite(["v0"], 0.0) is None  # it has no numbers
 
 
 # credit
