@@ -1,6 +1,3 @@
-"""The engine: loop, bursts, tuning, tasks, reports, command line."""
+"""The engine: the loop, bursts, tuning, tasks, reports, command line."""
 
-import os
-
-# Before numpy is loaded: its threads cost more than they bring on matrices as small as ours.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import population.threads  # noqa: F401  before anything here loads numpy

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from population import threads  # noqa: F401  before numpy
 from population.database import JournalDB
 from population.store import open_database
 
