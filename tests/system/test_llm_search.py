@@ -73,7 +73,8 @@ class Tried:
 def tried(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     cwd = tmp_path_factory.mktemp("tried")
     models = [word for name in OUTCOMES for word in ("--model", f"openai/{name}")]
-    flags = ("--burst", 0.2, "--seed", 1, "--ahead", 14, "--llm-parallel", 12, "--llm-timeout", 0.7, "--json")
+    flags = ("--burst", 0.2, "--seed", 1, "--ahead", 14, "--llm-parallel", 12, "--llm-timeout", 2)
+    flags = (*flags, "--reply", "diff", "--json")
 
     def all_asked(seen: list[Event]) -> bool:
         refused = {e["data"]["model"].removeprefix("openai/") for e in seen if e["event"] == "refusal"}
@@ -160,6 +161,7 @@ def test_with_a_server_too_the_same_seed_and_tokens_give_the_same_search(text: P
     with ScriptedLLM(["ok"]) as server:
         command = ("run", SEED, "--data", text, *TASK, "--model", "openai/scripted", "--json")
         flags = ("--burst-tokens", 3000, "--seed", 1, "--evaluations", 14, "--ahead", 4, "--trials", 2)
+        flags = (*flags, "--proposals", 0)  # each child is measured, so that some are the model's
         address = ("--api-base", server.api_base)
         commands = [(*command, *flags, *address, "--run", name) for name in ("a", "b")]
         one, two = (events(done.stdout)[-1] for done in side_by_side(commands, tmp_path))
