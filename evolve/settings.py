@@ -116,7 +116,7 @@ class Settings(BaseModel):
         20, description="children without any gain after which the LLM is asked for something else; 0: never"
     )
     proposals: Annotated[float, Field(ge=0, le=100)] = Field(
-        2.0, description="children proposed for each that is measured, the most promising; 0: measure each"
+        0.0, description="children proposed for each that is measured, the most promising; 0: measure each"
     )
     explored: Annotated[float, Field(ge=0, le=1)] = Field(
         0.05, description="share of those measured that is drawn from all proposals alike"
