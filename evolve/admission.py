@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from operators.proposal import Proposal, Refusal, RefusalKind
 from population.fingerprint import fingerprint, parse
 from population.genome import TuneError, digest, parse_tunables
 from population.variant import Failure, FailureKind
@@ -41,6 +42,13 @@ def mark(source: str) -> str:
         return fingerprint(source)
     except SyntaxError:
         return f"text:{digest(source)}"
+
+
+def copy_of(proposal: Proposal, twin: str) -> Refusal:
+    """Return the refusal of a child that is a copy of ``twin``."""
+    reason = f"the child is the same program as {twin}"
+    name, model, said = proposal.operator, proposal.model, proposal.hypothesis
+    return Refusal(RefusalKind.DUPLICATE, reason, name, model, said, proposal.dollars)
 
 
 def _defines(tree: ast.Module, entry: str) -> bool:

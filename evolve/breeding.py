@@ -269,16 +269,15 @@ class Breeder:
         context = self._writer.context(ticket, parents, neighbours, self._lineages.level)
         return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket), part)
 
-    def known(self, ticket: int, arm: Arm, parents: Sequence[str], island: int | None = None) -> Birth:
-        """Return the birth of a child that has been written already, without an operator.
+    def known(self, ticket: int, arm: Arm, parents: Sequence[str]) -> Birth:
+        """Return the birth of a child that has been written already, on its first parent's island.
 
         Args:
             ticket: number of the job.
             arm: how it was made.
             parents: ids of its parents.
-            island: where it is born; None for the first parent's.
         """
-        where = self._population.variants[parents[0]].island if island is None else island
+        where = self._population.variants[parents[0]].island
         context = self._writer.context(ticket, parents, None)
         rng = self._operator_generator(ticket)
         return Birth(ticket, arm, None, context, where, rng, Part.MEASURE)
@@ -293,10 +292,6 @@ class Breeder:
         operator = self._means.operators[arm]
         context = self._writer.context(ticket, [broken.id], None)
         return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
-
-    def adoption(self, ticket: int, parent: Variant, arm: Arm) -> Birth:
-        """Plan a birth that has its proposal already, and needs no operator."""
-        return self.known(ticket, arm, [parent.id])
 
     def again(self, ticket: int, arm: Arm, context: Context, island: int, part: Part = Part.WHOLE) -> Birth:
         """Return a birth that an earlier session planned; its operator is None if its model is gone."""

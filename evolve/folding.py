@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from evolve import admission
 from evolve.breeding import IMPROVED, REPAIR, Breeder
 from evolve.budget import Counts
 from evolve.crediting import Credits
@@ -17,7 +18,7 @@ from evolve.rungs import RUNG, SPARED, STOPPED, Promotion, Rungs
 from evolve.stopping import percent, stopped_at
 from evolve.tunings import Tunings
 from evolve.wishes import Next, Wish
-from operators.proposal import Refusal, RefusalKind
+from operators.proposal import Refusal
 from population.comparison import Difference
 from population.fitness import failed, probability_better
 from population.gain import gained
@@ -191,12 +192,9 @@ class Folding:
 
     def _proposed(self, outcome: Proposed) -> None:
         """Let a child wait for its burst; a copy is refused, and the least promising one given up."""
-        said, proposal = self._shelve(outcome), outcome.proposal
+        said = self._shelve(outcome)
         if isinstance(said, str):
-            kind, reason = RefusalKind.DUPLICATE, f"the child is the same program as {said}"
-            name, model, idea = proposal.operator, proposal.model, proposal.hypothesis
-            refusal = Refusal(kind, reason, name, model, idea, proposal.dollars)
-            self._refused(Refused(outcome.job, refusal))
+            self._refused(Refused(outcome.job, admission.copy_of(outcome.proposal, said)))
         elif said is not None:
             self._breeder.learn(said, None, self._policy.prices.cost(0, 0.0, 0.0))
             data = {"ticket": said.ticket, "operator": said.arm.operator, "model": said.arm.model}

@@ -160,11 +160,7 @@ class Performer:
             same = (one for one in birth.context.parents if admission.mark(one.source) == mark)
             twin = next((one.variant.id for one in same), None)
         if twin is not None:
-            reason = f"the child is the same program as {twin}"
-            kind = RefusalKind.DUPLICATE
-            return Refusal(
-                kind, reason, proposal.operator, proposal.model, proposal.hypothesis, proposal.dollars
-            )
+            return admission.copy_of(proposal, twin)
         idea = self._memory.judged(birth.context, proposal, birth.ticket, self._policy.ordered)
         if isinstance(idea, Refusal):
             return idea

@@ -70,17 +70,13 @@ class Planner:
         self._due = [float(policy.ahead)] * 2  # proposals to be made: without a model, and with one
         self.ticket = 0
         """Number of the next job."""
-        self._written: Proposal | None = None  # the child that the job being planned measures
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up the jobs that an earlier session left under way, and what waits on the shelf."""
         self.ticket = int(state.get("ticket", 0))
         self._due = list(state.get("due", self._due))
         for planned, proposal in self._docket.shelf():
-            birth = self._breeder.again(
-                planned.ticket, planned.arm, planned.context, planned.island, planned.part
-            )
-            self._shelf.put(birth, proposal, {})
+            self._shelf.put(self._reborn(planned), proposal, {})
         self._left.extend(job for one in self._docket.jobs() if (job := self._again(one)) is not None)
 
     def state(self) -> dict[str, Any]:
@@ -94,14 +90,18 @@ class Planner:
             return None
         if not isinstance(planned, Planned):
             return planned
-        birth = self._breeder.again(
-            planned.ticket, planned.arm, planned.context, planned.island, planned.part
-        )
-        birth = replace(birth, bar=planned.bar, spare=planned.spare)
+        birth = self._reborn(planned)
         if birth.operator is None and not self._has_reply(birth):
             self._docket.end(birth.ticket)
             return None
         return birth
+
+    def _reborn(self, planned: Planned) -> Birth:
+        """Return a birth of an earlier session."""
+        birth = self._breeder.again(
+            planned.ticket, planned.arm, planned.context, planned.island, planned.part
+        )
+        return replace(birth, bar=planned.bar, spare=planned.spare)
 
     def next(self, spent: Spent, under_way: Sequence[Job]) -> Job | None:
         """Choose what to do next, None when there is nothing that may be begun now."""
@@ -117,7 +117,6 @@ class Planner:
             job = self._watched(job)
             self.ticket += 1
             self._docket.begin(job)
-            self._carry(job)
         return job
 
     def _asked_for(self, room: float, may_ask: bool, under_way: Sequence[Job], full: bool) -> Job | None:
@@ -144,19 +143,13 @@ class Planner:
             return None
         self._due = [min(due + self._policy.proposals, _MOST_DUE) for due in self._due]
         if isinstance(chosen, Step):
-            birth = self._breeder.known(self.ticket, Arm(Syntactic.name), [chosen.variant])
-            self._written = Proposal(self._shelf.stepped(chosen), chosen.said, Syntactic.name)
-            return birth
+            stepped = Proposal(self._shelf.stepped(chosen), chosen.said, Syntactic.name)
+            self._docket.propose(self.ticket, stepped)
+            return self._breeder.known(self.ticket, Arm(Syntactic.name), [chosen.variant])
         waiting = self._shelf.take(chosen)
         self._docket.unshelve(chosen)
-        self._written = waiting.proposal
+        self._docket.propose(self.ticket, waiting.proposal)
         return replace(waiting.birth, ticket=self.ticket, operator=None, part=Part.MEASURE)
-
-    def _carry(self, job: Job) -> None:
-        """Write down the child that a job measures, if it has been written."""
-        if self._written is not None:
-            self._docket.propose(job.ticket, self._written)
-            self._written = None
 
     def _cost(self, job: Job) -> float:
         """Return the bursts that a job may take; a birth ends with a short one, if there are any."""
@@ -245,7 +238,7 @@ class Planner:
         if proposal is None:
             return None
         self._docket.propose(self.ticket, proposal)
-        return self._breeder.adoption(self.ticket, parent, Arm(proposal.operator))
+        return self._breeder.known(self.ticket, Arm(proposal.operator), [parent.id])
 
     def _may_ask(self, spent: Spent, under_way: Iterable[Job]) -> bool:
         """Say whether one more job may ask a language model."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from evolve import trials
 from population.fitness import Fitness
 from population.variant import Direction
 
-_HALF = 1.0 / math.sqrt(2.0 * math.pi)
 _LEAST = 0.05  # bursts that any birth costs: somebody had to choose, write and look at it
 
 
@@ -70,9 +70,7 @@ def improvement(own: Fitness, over: Fitness, direction: Direction) -> float:
     noise = max(_known(one.standard_error) * math.sqrt(one.n) for one in (own, over))
     weight = noise**2 / (noise**2 + error**2)
     mean, deviation = weight * gain, math.sqrt(weight) * error
-    z = mean / deviation
-    expected = mean * 0.5 * math.erfc(-z / math.sqrt(2.0)) + deviation * _HALF * math.exp(-0.5 * z * z)
-    return max(0.0, expected - deviation * _HALF)
+    return max(0.0, trials.improvement(mean, deviation) - trials.improvement(0.0, deviation))
 
 
 def _known(error: float) -> float:

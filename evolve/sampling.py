@@ -22,11 +22,11 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from scipy.special import ndtr
 
 from evolve import surface
 from evolve.cube import Cube, Units
 from evolve.surface import Data, Surface
+from population.surrogate import expected_improvement
 
 PARENT = "parent"
 """User attribute of a trial that is a parent's."""
@@ -144,7 +144,7 @@ def draw(known: Scores, rng: Generator) -> Units:
 
     def promise(units: Units) -> NDArray[np.float64]:
         points = known.cube.embedded(units)
-        gains = _improvement(*laid.estimated(points), least) * _sound(known, points)
+        gains = expected_improvement(*laid.estimated(points), least) * _sound(known, points)
         out = _among(units, tried) | ~known.cube.within(units, middle, REACH)
         return np.where(out, -1.0, gains)
 
@@ -179,14 +179,6 @@ def _changed(around: Units, cube: Cube, reach: float, rng: Generator, few: bool 
     changes = rng.random((count, width)) < rng.choice(shares, (count, 1))
     changes[np.arange(count), rng.integers(width, size=count)] = True
     return np.where(changes, drawn, around)
-
-
-def _improvement(
-    expected: NDArray[np.float64], errors: NDArray[np.float64], least: float
-) -> NDArray[np.float64]:
-    """Return by how much each point may be expected to lie below the least score."""
-    z = (least - expected) / errors
-    return np.asarray(errors * (z * ndtr(z) + np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)))
 
 
 def _sound(known: Scores, points: Units) -> NDArray[np.float64]:

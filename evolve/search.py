@@ -223,7 +223,7 @@ class Search:
     def _challenger(self, champion: str) -> str | None:
         """Choose who is worth a race with the champion; nobody who is being tuned."""
         found = self._breeder.challenger(champion, self._used())
-        return None if found in self._docket.held() else found
+        return None if found is None or found in self._docket.held() else found
 
     def _keep_waiting(self, proposed: Proposed) -> str | Birth | None:
         """Put a proposal on the shelf; return what it is a copy of, or the birth that has to give way."""

@@ -23,7 +23,7 @@ from operators.jitter import stepped
 from operators.proposal import Proposal
 from population.genome import parse_tunables, with_values
 from population.ranking import Ranking
-from population.surrogate import Surrogate, Traits, expected_improvement
+from population.surrogate import Traits, expected_improvement
 from population.variant import Value
 
 LIMIT = 32
@@ -125,7 +125,7 @@ class Shelf:
         if fitted is None:
             return [0.0] * len(traits)
         means, deviations = fitted.predict(traits)
-        promise: list[float] = expected_improvement(means, deviations, _least(fitted)).tolist()
+        promise: list[float] = expected_improvement(means, deviations, fitted.least).tolist()
         return promise
 
     def _steps(self, everybody: Ranking, rng: Generator) -> list[tuple[Step, Traits]]:
@@ -153,9 +153,3 @@ class Shelf:
     def stepped(self, step: Step) -> str:
         """Return the source after a step."""
         return with_values(self._judge.source(step.variant), step.values)
-
-
-def _least(fitted: Surrogate) -> float:
-    """Return the best mean among the programs that were measured."""
-    means, _ = fitted.predict([point.traits for point in fitted.points])
-    return float(means.min())

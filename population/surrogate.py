@@ -115,6 +115,7 @@ class Surrogate:
         mean: of the keys.
         factor: lower Cholesky factor of the covariance of the keys, (points, points).
         weights: the inverse of that covariance times the keys about their mean, (points,).
+        least: the smallest key that a point is expected to have without noise.
     """
 
     points: tuple[Point, ...]
@@ -127,6 +128,7 @@ class Surrogate:
     mean: float
     factor: Array
     weights: Array
+    least: float
 
     def predict(self, programs: Sequence[Traits]) -> tuple[Array, Array]:
         """Return mean and standard deviation of the keys that programs have without noise."""
@@ -167,7 +169,8 @@ def fit(points: Sequence[Point], noise: float, scale: float, hunk: float) -> Sur
     factor = cholesky(covariance + np.diag(error), lower=True)
     mean = float(keys.mean())
     weights = cho_solve((factor, True), keys - mean)
-    return Surrogate(tuple(points), scale, hunk, words, names, lines, numbers, mean, factor, weights)
+    least = float((keys - error * weights).min())  # covariance @ weights is keys - mean - error * weights
+    return Surrogate(tuple(points), scale, hunk, words, names, lines, numbers, mean, factor, weights, least)
 
 
 def expected_improvement(means: Array, deviations: Array, best: float) -> Array:
