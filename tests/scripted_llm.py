@@ -154,10 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the requests are counted instead."""
 
     def do_GET(self) -> None:
-        if self.path.rstrip("/") == "/v1/models":
-            self._send(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})
-        else:
-            self._send(404, {"error": {"message": "no such page"}})
+        page = self.server.owner.page(self.path.rstrip("/"))
+        self._send(*((404, {"error": {"message": "no such page"}}) if page is None else (200, page)))
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
@@ -299,6 +297,11 @@ class ScriptedLLM:
     def api_base(self) -> str:
         """What to give as ``--api-base``."""
         return f"http://127.0.0.1:{self.port}/v1"
+
+    def page(self, path: str) -> object | None:
+        """Return what stands at a path, None when nothing does."""
+        models = {"object": "list", "data": [{"id": "scripted", "object": "model"}]}
+        return models if path == "/v1/models" else None
 
     def next_behaviour(self, request: dict[str, Any], headers: dict[str, str]) -> Behaviour:
         """Count a request and choose what it gets."""
