@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from evolve.race import SEED
 from evolve.report.policies import Outcome, metric_of, result_of
 from evolve.report.standing import direction
 from evolve.settings import Settings
-from population.disk import TEMPORARY, write_whole
+from population.disk import drafted, write_whole
 from population.lock import Lock
 from population.store import Population
 
@@ -224,18 +223,16 @@ def _begin(folder: Path, asked: Settings, names: tuple[Name, ...], seeds: tuple[
     runs.refuse_within_data(folder, prepared)
     program = Path(_TEXTS["program"]) if prepared.directions else None
     changes = {"seed": None, "seed_file": Path(_TEXTS["seed_file"]), "program": program}
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
+    text = settings_module.dump(prepared.settings.model_copy(update=changes))
     try:
-        draft.mkdir(parents=True)
-        text = settings_module.dump(prepared.settings.model_copy(update=changes))
-        (draft / settings_module.FILE).write_text(text, encoding="utf-8")
-        (draft / _TEXTS["seed_file"]).write_text(prepared.seed, encoding="utf-8")
-        if program is not None:
-            (draft / program).write_text(prepared.directions, encoding="utf-8")
-        _keep(draft, _plain(asked), names, seeds)
-        draft.rename(folder)
+        with drafted(folder) as draft:
+            draft.mkdir(parents=True)
+            (draft / settings_module.FILE).write_text(text, encoding="utf-8")
+            (draft / _TEXTS["seed_file"]).write_text(prepared.seed, encoding="utf-8")
+            if program is not None:
+                (draft / program).write_text(prepared.directions, encoding="utf-8")
+            _keep(draft, _plain(asked), names, seeds)
     except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
         raise InputError(f"cannot begin a comparison in {folder}: {error.strerror}") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from evolve.preparing import Prepared
 from evolve.race import SEED
 from evolve.report.terminal import invocation
 from evolve.settings import Settings
-from population.disk import TEMPORARY, sync_folder, write_whole
+from population.disk import drafted, write_whole
 from population.errors import NotARun, PopulationError
 from population.lock import holder
 from population.store import LOCK, Population
@@ -33,13 +32,10 @@ def create(folder: Path, prepared: Prepared) -> None:
     """
     refuse_within_data(folder, prepared)
     refuse_existing(folder)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
     try:
-        _lay_down(draft, prepared)
-        draft.rename(folder)
-        sync_folder(folder.parent)
+        with drafted(folder) as draft:
+            _lay_down(draft, prepared)
     except (OSError, PopulationError) as error:
-        shutil.rmtree(draft, ignore_errors=True)
         raise InputError(f"cannot start a run in {folder}: {_reason(error)}") from error
 
 

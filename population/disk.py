@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from population.errors import StoreFailed, StoreFull
@@ -71,6 +73,22 @@ def keep_name(path: Path) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise refused(path, "its folder could not be written", error) from error
+
+
+@contextmanager
+def drafted(folder: Path) -> Iterator[Path]:
+    """Make a folder whole or not at all: yield where to lay it down, then give it its name; OSErrors pass.
+
+    Nothing stays where what is done inside raises, but for a kill: then a hidden draft lies beside it.
+    """
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        yield draft
+        draft.rename(folder)
+        sync_folder(folder.parent)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
 
 
 def make_folder(folder: Path) -> None:
