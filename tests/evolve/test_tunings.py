@@ -19,6 +19,7 @@ from evolve.crediting import CREDIT
 from evolve.docket import Docket
 from evolve.policy import Policy
 from evolve.race import Race
+from evolve.rewards import Prices
 from evolve.seeds import Seeds
 from evolve.tuned import NUMBERS, newest_weights, note_of, own_trials
 from evolve.tunings import TUNED, Tunings
@@ -30,6 +31,7 @@ from population.store import Population
 from population.structure import same_structure
 from population.variant import Direction, Purpose
 
+PRICES = Prices(1.0, 2.0, timed=False)
 LINES = "X = 1.0  # tune: 0..2\nK = 2  # tune: int 1..9\n"
 
 
@@ -164,7 +166,7 @@ def test_an_elite_is_chosen_by_what_its_tuning_brings_against_what_a_burst_bring
 ) -> None:
     folder = tmp_path / "run"
     with closing(searched(folder)), closing(Population.open(folder)) as population:
-        policy = Policy(Direction.MINIMIZE, Limits(), "train", 4, 1, True, 4, 10, 0.2, 0.95)
+        policy = Policy(Direction.MINIMIZE, Limits(), PRICES, "train", 4, 1, True, 4, 10, 0.2, 0.95)
         race = Race(policy, population, Counts(), Seeds(1))
         tunings = Tunings(policy, population, None, Counts(), race, lambda *_: None)  # type: ignore[arg-type]
         tunings.restore({**population.meta("search")["tunings"], "busy": {}}, ())
@@ -202,7 +204,7 @@ class Misled(Tunable):
 def test_a_champion_whose_structure_is_worse_owes_its_gain_to_its_numbers_and_the_parent_gets_them(
     noise: float, tmp_path: Path
 ) -> None:
-    given = {"proposer": Misled(), "trials": 1, "control": 0.3}
+    given = {"proposer": Misled(), "trials": 1, "control": 0.3, "seed": 5}
     with closing(searched(tmp_path / "run", 110, noise=noise, **given)) as population:
         misled = [one for one in told(population, CREDIT) if one["structure"] < 0.0]
         assert misled
