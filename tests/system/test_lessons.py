@@ -12,8 +12,6 @@ from evolve.lessons import FILE
 from tests.scripted_llm import Messages, ScriptedLLM, tune_edit
 from tests.system.command import SEED, TASK, events, evolve, report
 
-SEED_SOUGHT = "it hangs on the draws: a seed that suits the present policy is to be found"
-
 pytestmark = pytest.mark.system
 
 
@@ -29,9 +27,8 @@ def asked(server: ScriptedLLM) -> list[str]:
     return [str(request["messages"][-1]["content"]) for request in server.requests]
 
 
-@pytest.mark.xfail(reason=SEED_SOUGHT, strict=False)
 def test_a_model_looks_back_and_what_a_person_writes_is_kept(text: Path, tmp_path: Path) -> None:
-    flags = ("--burst-tokens", 2000, "--seed", 1, "--trials", 0, "--seed-replicates", 3, "--lessons-every", 3)
+    flags = ("--burst-tokens", 2000, "--seed", 2, "--trials", 0, "--seed-replicates", 3, "--lessons-every", 3)
     models = ("--model", "openai/scripted:0.2", "--model", "openai/strong:0.8")
     with ScriptedLLM([looking_back]) as server:
         command = ("run", SEED, "--data", text, *TASK, "--run", "run", "--api-base", server.api_base, *models)

@@ -27,8 +27,6 @@ from tests.system.command import (
     started,
 )
 
-SEED_SOUGHT = "it hangs on the draws: a seed that suits the present policy is to be found"
-
 pytestmark = pytest.mark.system
 
 KEY = "a-key-that-nobody-may-ever-see-again"
@@ -119,7 +117,6 @@ def test_refusals_are_counted_by_kind_and_operator(tried: Tried) -> None:
     assert sum(row["refused"] for row in tried.status["operators"]) == told.total()
 
 
-@pytest.mark.xfail(reason=SEED_SOUGHT, strict=False)
 def test_a_child_names_the_operator_and_the_model_that_made_it(tried: Tried) -> None:
     made = {(e["data"]["operator"], e["data"]["model"]) for e in tried.seen if e["event"] == "measured"}
     assert ("mutate", "openai/ok") in made
@@ -160,7 +157,6 @@ def test_a_server_that_dies_half_way_leaves_a_search_that_goes_on(text: Path, tm
     assert not any(event["event"] == "torn" for event in before)
 
 
-@pytest.mark.xfail(reason=SEED_SOUGHT, strict=False)
 def test_with_a_server_too_the_same_seed_and_tokens_give_the_same_search(text: Path, tmp_path: Path) -> None:
     with ScriptedLLM(["ok"]) as server:
         command = ("run", SEED, "--data", text, *TASK, "--model", "openai/scripted", "--json")
