@@ -65,7 +65,7 @@ class Judge:
         """Return mean and standard deviation of what variants are worth, smaller means better."""
         fitted = self.fitted(everybody)
         assert fitted is not None
-        means, deviations = fitted.predict([self.traits(self._population.variants[n].digest) for n in names])
+        means, deviations = fitted.predict([*map(self.traits_of_variant, names)])
         return [*zip(means.tolist(), deviations.tolist(), strict=True)]
 
     def source(self, name: str) -> str:
@@ -118,8 +118,7 @@ class Judge:
         fitness = self._population.fitness(name)
         if fitness is None:
             return None
-        digest = self._population.variants[name].digest
-        return Point(self.traits(digest), selection.rank_key(fitness, self._direction), fitness.n)
+        return Point(self.traits_of_variant(name), selection.rank_key(fitness, self._direction), fitness.n)
 
     def _sizes(self, points: Mapping[str, Point], noise: float) -> tuple[float, float]:
         """Return the size of a typical effect, and of a typical change in lines."""
