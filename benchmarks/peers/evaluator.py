@@ -95,7 +95,7 @@ def evaluate_source(source: str) -> Outcome:
             len(lines) + 1, digest, repeat, score, truth, failure, late, ended, round(ended - started, 4)
         )
         file.write(json.dumps(asdict(outcome)) + "\n")
-    _keep(log, digest, source)
+        _keep(log, digest, source)
     return outcome
 
 
@@ -149,11 +149,11 @@ def _locked(log: Path) -> Iterator[IO[str]]:
 
 
 def _keep(log: Path, digest: str, source: str) -> None:
-    """Keep a source beside the log."""
+    """Keep a source beside the log, which the caller holds locked."""
     path = _sources(log) / f"{digest}.py"
     path.parent.mkdir(exist_ok=True)
     if not path.exists():
-        draft = path.with_suffix(f".{os.getpid()}")
+        draft = path.with_suffix(".draft")
         draft.write_text(source, encoding="utf-8", errors="replace")
         draft.replace(path)
 
