@@ -156,8 +156,6 @@ async def searched(
     population.flush()
     asking = Asking(chat, chat.models, settings.llm_parallel)
     memory = memory_of(settings, population, folder, asking, BRIEFING)
-    asking = Asking(chat, chat.models, settings.llm_parallel)
-    memory = memory_of(settings, population, folder, asking, BRIEFING)
     given = (settings, population, chat, chat.models, BRIEFING, memory)
     search = Search(
         policy_of(settings, BRIEFING.direction, "train", asking.parallel),

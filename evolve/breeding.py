@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,6 @@ from population.bandit import Bandit, Tally
 from population.fitness import Fitness, probability_better
 from population.ledger import Event
 from population.ranking import Ranking
-from population.selection import Lines
 from population.store import Population
 from population.variant import Direction, Variant
 
@@ -400,14 +398,10 @@ class Breeder:
         if rng.random() < 0.5 or not others:
             return SEED
 
-        @functools.cache
-        def lines(name: str) -> Lines:
-            return selection.lines_of(self._population.source(self._population.variants[name].digest))
-
         chosen = selection.diverse(
             everybody.best(_ELITES),
             everybody.key,
-            lambda one, other: selection.line_distance(lines(one), lines(other)),
+            self._writer.distance,
             1,
             apart_from=others,
         )

@@ -19,7 +19,6 @@ from population.fitness import Fitness, failed
 from population.gain import gained
 from population.genome import TuneError, values_of
 from population.ranking import Ranking
-from population.selection import Lines
 from population.store import Population
 from population.variant import Direction, Measurement, State, Variant
 
@@ -27,6 +26,7 @@ _ATTEMPTS = 10
 _NEAR = 40  # variants around a parent that are looked at for those
 _INSPIRATIONS = 2
 _NUMBERS = 12
+_KNOWN = 512  # sources whose lines are kept in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,12 @@ class Writer:
         self._ancestry = ancestry
         self._memory = memory
         self._children: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._lines = functools.lru_cache(_KNOWN)(lambda one: selection.lines_of(population.source(one)))
+
+    def distance(self, one: str, other: str) -> float:
+        """Return how unlike the lines of two variants are, 0 to 1."""
+        variants = self._population.variants
+        return selection.line_distance(*(self._lines(variants[name].digest) for name in (one, other)))
 
     def note(self, variant: Variant) -> None:
         """Let a variant be an attempt around its parents."""
@@ -142,15 +148,10 @@ class Writer:
 
     def _inspirations(self, parents: Sequence[Parent], ranking: Ranking) -> tuple[Parent, ...]:
         """Choose a few other variants that are good and unlike the parents."""
-
-        @functools.cache
-        def lines(name: str) -> Lines:
-            return selection.lines_of(self._population.source(self._population.variants[name].digest))
-
         chosen = selection.diverse(
             ranking.best(selection.POOL + len(parents)),
             ranking.key,
-            lambda one, other: selection.line_distance(lines(one), lines(other)),
+            self.distance,
             _INSPIRATIONS,
             apart_from=[parent.variant.id for parent in parents],
         )

@@ -141,9 +141,8 @@ class Performer:
         self.asking += birth.asks
         try:
             proposal = await self._brake.unless_on(birth.operator.propose(birth.context, birth.rng))
-            if birth.asks:  # it was paid for
+            if birth.asks:  # the exchange with the model is on the disk: no need to wait for this as well
                 self._docket.propose(birth.ticket, proposal)
-                await self._flushed()
             if isinstance(proposal, Refusal) and proposal.kind is RefusalKind.LLM:
                 await self._brake.unless_on(asyncio.sleep(_SILENCE))
             return proposal
@@ -157,8 +156,8 @@ class Performer:
         mark = admission.mark(proposal.source)
         twin = self._population.by_fingerprint.get(mark)
         if twin is None:  # a tuned parent's own text is no variant's as proposed
-            same = (one for one in birth.context.parents if admission.mark(one.source) == mark)
-            twin = next((one.variant.id for one in same), None)
+            tuned = (one for one in birth.context.parents if one.variant.digest != one.variant.proposed)
+            twin = next((one.variant.id for one in tuned if admission.mark(one.source) == mark), None)
         if twin is not None:
             return admission.copy_of(proposal, twin)
         idea = self._memory.judged(birth.context, proposal, birth.ticket, self._policy.ordered)
@@ -181,7 +180,6 @@ class Performer:
         )
         self._put_on_record(variant, birth.ticket, idea)
         self._docket.admit(birth.ticket, variant.id, proposal.dollars)
-        await self._flushed()
         return variant
 
     async def _first(self, job: Birth | Measure, variant: Variant) -> Measurement:

@@ -12,8 +12,8 @@ from numpy.random import Generator
 from population.fitness import Fitness
 from population.variant import Direction
 
-Lines = Counter[str]
-"""A source as a bag of lines."""
+Lines = frozenset[tuple[str, int]]
+"""A source as a bag of lines: each with the number of times it stood before."""
 
 POOL = 16
 """How many of the best are looked at for ``diverse``."""
@@ -103,15 +103,19 @@ def diverse(
 
 
 def lines_of(source: str) -> Lines:
-    """Return how often each line stands in a source."""
-    return Counter(source.splitlines())
+    """Return the lines of a source, wherever they stand."""
+    before: Counter[str] = Counter()
+    found = []
+    for line in source.splitlines():
+        found.append((line, before[line]))
+        before[line] += 1
+    return frozenset(found)
 
 
 def line_distance(one: Lines, other: Lines) -> float:
     """Return the share of lines that two sources do not have in common, 0 to 1, wherever they stand."""
-    both = one.total() + other.total()
-    common = sum(min(count, other[line]) for line, count in one.items() if line in other)
-    return 1.0 - 2.0 * common / both if both else 0.0
+    both = len(one) + len(other)
+    return 1.0 - 2.0 * len(one & other) / both if both else 0.0
 
 
 def _sample(population: int, size: int, rng: Generator) -> list[int]:
