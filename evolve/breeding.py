@@ -194,6 +194,11 @@ class Breeder:
         return events
 
     @property
+    def asks(self) -> bool:
+        """Say whether children are had from language models."""
+        return any(arm.model for arm in self._breeding)
+
+    @property
     def pooled(self) -> bool:
         """Say whether variants are judged by what was measured of their relatives."""
         return self._choosing.pooled
@@ -280,7 +285,7 @@ class Breeder:
         rng = self._operator_generator(ticket)
         return Birth(ticket, arm, None, context, where, rng, Part.MEASURE)
 
-    def repair(self, ticket: int, broken: Variant) -> Birth | None:
+    def repair(self, ticket: int, broken: Variant, part: Part = Part.WHOLE) -> Birth | None:
         """Plan the one attempt to repair a broken child; None when nobody can."""
         arms = self._repairing
         if not arms:
@@ -289,7 +294,7 @@ class Breeder:
         arm = next((arm for arm in arms if arm.model == broken.model), arms[int(rng.integers(len(arms)))])
         operator = self._means.operators[arm]
         context = self._writer.context(ticket, [broken.id], None)
-        return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket))
+        return Birth(ticket, arm, operator, context, broken.island, self._operator_generator(ticket), part)
 
     def again(self, ticket: int, arm: Arm, context: Context, island: int, part: Part = Part.WHOLE) -> Birth:
         """Return a birth that an earlier session planned; its operator is None if its model is gone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import statistics
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -36,7 +36,6 @@ class Judge:
         self._latest: deque[str] = deque(maxlen=_LATEST)
         self._traits: dict[str, Traits] = {}
         self._fitted: Surrogate | None = None
-        self._places: Mapping[str, int] = {}
 
     def note(self, variant: str, new: bool) -> None:
         """Take in that a variant has a score, or (where it is not new) another one."""
@@ -56,9 +55,7 @@ class Judge:
             if points:
                 noise = self._population.noise()
                 known = 0.0 if math.isnan(noise) else noise
-                scale, hunk = self._sizes(points, known)
-                self._fitted = surrogate.fit([*points.values()], known, scale, hunk)
-                self._places = {name: place for place, name in enumerate(points)}
+                self._fitted = surrogate.fit([*points.values()], known, self._scale(points, known))
         return self._fitted
 
     def posterior(self, names: Sequence[str], everybody: Ranking) -> list[tuple[float, float]]:
@@ -88,8 +85,7 @@ class Judge:
             number: tells apart several steps from one program.
         """
         values = [replace(one, value=moved.get(name, one.value)) for name, one in tunables.items()]
-        lines = {line for line in own.lines if not line.startswith("=")}
-        return Traits(frozenset(lines | {f"={number}"}), surrogate.numbers_of(values))
+        return Traits(surrogate.apart(own.lines, str(number)), surrogate.numbers_of(values))
 
     def traits(self, digest: str) -> Traits:
         """Return what a known source is compared by."""
@@ -103,14 +99,17 @@ class Judge:
 
     def traits_of(self, source: str) -> Traits:
         """Return what a source is compared by; one that cannot be read has no numbers."""
+        return surrogate.traits_of(source, [*self.tunables(source).values()], self._seed_lines)
+
+    def tunables(self, source: str) -> Mapping[str, Tunable]:
+        """Return the numbers of a source by name; one that cannot be read has none."""
         try:
-            tunables = parse_tunables(source)
+            return {one.name: one for one in parse_tunables(source)}
         except (TuneError, SyntaxError, ValueError, RecursionError):
-            tunables = ()
-        return surrogate.traits_of(source, tunables, self._seed_lines)
+            return {}
 
     @functools.cached_property
-    def _seed_lines(self) -> Counter[str]:
+    def _seed_lines(self) -> Sequence[str]:
         source = self._population.source(self._population.variants[self._seed].digest)
         return surrogate.lines_of(source, parse_tunables(source))
 
@@ -120,14 +119,13 @@ class Judge:
             return None
         return Point(self.traits_of_variant(name), selection.rank_key(fitness, self._direction), fitness.n)
 
-    def _sizes(self, points: Mapping[str, Point], noise: float) -> tuple[float, float]:
-        """Return the size of a typical effect, and of a typical change in lines."""
-        gaps, hunks = [], []
-        for name, point in points.items():
-            for parent in self._population.variants[name].parents[:1]:
-                if parent in points:
-                    gaps.append(abs(point.key - points[parent].key))
-                    hunks.append(len(point.traits.lines ^ points[parent].traits.lines) - 2)
+    def _scale(self, points: Mapping[str, Point], noise: float) -> float:
+        """Return the size of a typical effect."""
+        gaps = [
+            abs(point.key - points[parent].key)
+            for name, point in points.items()
+            for parent in self._population.variants[name].parents[:1]
+            if parent in points
+        ]
         usual = statistics.median(gaps) if gaps else 0.0
-        scale = max(noise, 0.5 * usual) or max(abs(next(iter(points.values())).key), 1.0) * 1e-2
-        return scale, surrogate.typical_hunk(hunks)
+        return max(noise, 0.5 * usual) or max(abs(next(iter(points.values())).key), 1.0) * 1e-2

@@ -16,15 +16,17 @@ from evolve.memory import Memory
 from evolve.policy import Policy
 from evolve.race import SEED, Race
 from evolve.seeds import CONFIRM
-from evolve.shelf import Shelf, Step
+from evolve.shelf import Shelf
 from evolve.stopping import Bars
 from evolve.wishes import Next, Wish
+from operators.edits import one_line
 from operators.portfolio import Arm
 from operators.proposal import Proposal
 from operators.syntactic import Syntactic
 from population.store import Population
 from population.variant import Purpose
 
+_PLAIN = 0.25  # proposals without a model for each by one: the shelf steps numbers by itself
 _MOST_DUE = 64.0  # proposals that may be due, after a time without a model
 
 SPARED = 0.05
@@ -141,14 +143,20 @@ class Planner:
         chosen = self._shelf.choose(self._breeder.everybody, rng)
         if chosen is None:
             return None
-        self._due = [min(due + self._policy.proposals, _MOST_DUE) for due in self._due]
-        if isinstance(chosen, Step):
-            stepped = Proposal(self._shelf.stepped(chosen), chosen.said, Syntactic.name)
-            self._docket.propose(self.ticket, stepped)
-            return self._breeder.known(self.ticket, Arm(Syntactic.name), [chosen.variant])
-        waiting = self._shelf.take(chosen)
-        self._docket.unshelve(chosen)
-        self._docket.propose(self.ticket, waiting.proposal)
+        more = self._policy.proposals
+        for model, share in ((False, _PLAIN if self._breeder.asks else 1.0), (True, 1.0)):
+            self._due[model] = min(self._due[model] + share * more, _MOST_DUE)
+        if chosen.ticket is None:
+            proposal, arm = Proposal(chosen.source, chosen.said, Syntactic.name), Arm(Syntactic.name)
+        else:
+            waiting = self._shelf.take(chosen.ticket)
+            self._docket.unshelve(chosen.ticket)
+            said = one_line("; ".join(part for part in (waiting.proposal.hypothesis, chosen.said) if part))
+            proposal = replace(waiting.proposal, source=chosen.source, hypothesis=said)
+            arm = waiting.birth.arm
+        self._docket.propose(self.ticket, proposal)
+        if chosen.parent:
+            return self._breeder.known(self.ticket, arm, [chosen.parent])
         return replace(waiting.birth, ticket=self.ticket, operator=None, part=Part.MEASURE)
 
     def _cost(self, job: Job) -> float:
@@ -208,7 +216,8 @@ class Planner:
             case Wish.REPAIR:
                 known = self._population.variants[name]
                 can = may_ask and self._population.has_source(known.digest)
-                return self._breeder.repair(ticket, known) if can else None
+                part = Part.PROPOSE if self._policy.proposals else Part.WHOLE
+                return self._breeder.repair(ticket, known, part) if can else None
             case Wish.REFLECT:
                 return self._memory.reflect(ticket) if may_ask else None
 

@@ -200,6 +200,9 @@ def _check_prices(choice: Choice, settings: Settings) -> None:
             )
 
 
+_BRIEF = 10.0  # seconds of a burst beside which the choice of the next one takes no time
+
+
 def _completed(settings: Settings, task: LanguageTask, choice: Choice, devices: tuple[str, ...]) -> Settings:
     """Fill in what was left open, so that the saved settings say all."""
     seconds = _CPU_SECONDS if devices[0] == "cpu" else _CUDA_SECONDS
@@ -218,6 +221,17 @@ def _completed(settings: Settings, task: LanguageTask, choice: Choice, devices: 
             "models": tuple(f"{model.name}:{model.weight:g}" for model in choice.models) or (NO_MODEL,),
             "api_base": choice.api_base,
             "seed": secrets.randbits(31) if settings.seed is None else settings.seed,
-            "ahead": settings.ahead or 2 * len(devices) + 2,
+            "ahead": settings.ahead or _ahead(settings, seconds, len(devices)),
         }
     )
+
+
+def _ahead(settings: Settings, seconds: float, slots: int) -> int:
+    """Return how many candidates are to be under way: none that could still be chosen later, knowing more.
+
+    Children that are measured whatever they are wait for models meanwhile.
+    """
+    if not settings.proposals:
+        return 2 * slots + 2
+    brief = settings.burst_tokens is not None or (settings.burst or seconds) < _BRIEF
+    return slots + brief

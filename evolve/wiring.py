@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,7 +181,7 @@ def policy_of(settings: Settings, direction: Direction, entry: str, asking: int)
         prices=_prices(settings),
         entry=entry,
         ahead=number(settings.ahead),
-        asking=asking,
+        asking=max(asking, _waiting(settings)),
         ordered=settings.burst_tokens is not None,
         trials=settings.trials,
         seed_replicates=settings.seed_replicates,
@@ -194,6 +195,12 @@ def policy_of(settings: Settings, direction: Direction, entry: str, asking: int)
         explored=settings.explored,
         numbers_only=settings.policy is Name.NUMBERS_ONLY,
     )
+
+
+def _waiting(settings: Settings) -> int:
+    """Return the births that ask at once where outcomes wait for their turn: all between two bursts."""
+    ordered = settings.burst_tokens is not None and settings.pooled
+    return math.ceil(settings.proposals * number(settings.ahead)) if ordered else 0
 
 
 def _prices(settings: Settings) -> Prices:

@@ -25,14 +25,14 @@ class Arm:
 def forms_of(model: Model, free: bool) -> tuple[Model, ...]:
     """Return a model once for each form in which it may be asked to answer, the most promising first.
 
-    Strong models do better with diffs, weak ones with whole files or a choice bound by a schema; which one
-    this is, the search finds out.
+    Strong models do better with diffs, weak ones with whole files; which one this is, the search finds out.
+    Small ones write no code that runs: they choose from a list.
 
     Args:
         model: in its usual form.
         free: whether another form may be tried beside it.
     """
-    others = (ReplyForm.WHOLE,) if free and model.form is not ReplyForm.WHOLE else ()
+    others = (ReplyForm.WHOLE,) if free and not model.small and model.form is not ReplyForm.WHOLE else ()
     return (model, *(replace(model, form=form, weight=_SECOND * model.weight) for form in others))
 
 

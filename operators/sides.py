@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from operators.proposal import Branch, Origin
 from population.genome import Tunable, parse_tunables
@@ -50,6 +50,11 @@ class Text:
         if at == stop:
             return ""
         return "".join(self.lines[self.statements[at].start : self.statements[stop - 1].stop])
+
+
+@lru_cache(maxsize=16)  # one text is merged with many others
+def _text_of(source: str) -> Text:
+    return Text(source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,8 @@ class Sides:
         branches: tuple[Branch, Branch] | None = None,
         apart: bool = False,
     ) -> None:
-        self.base = Text(ancestor)
-        self.texts = (Text(first), Text(second))
+        self.base = _text_of(ancestor)
+        self.texts = (_text_of(first), _text_of(second))
         self.spans = tuple(changes(self.base.statements, text.statements) for text in self.texts)
         one, other = (
             {self._made(piece): piece for piece in (Piece(side, span) for span in self.spans[side])}

@@ -145,7 +145,7 @@ def run_ours(landscape: Landscape | Real, settings: Settings, evaluations: int, 
             "evaluations": evaluations,
             "seed": seed,
             "burst_tokens": settings.burst_tokens or 1,  # outcomes in order: nothing depends on timing
-            "ahead": settings.ahead or 2 * slots + 2,
+            "ahead": settings.ahead or slots,  # as where bursts take a while
             **changed(settings.policy),
         }
     )
