@@ -1,5 +1,6 @@
 # make run    sets up, then runs a real search on this machine (under 8 minutes)
 # make test   sets up, then runs every test
+#             (those of tests/gpu where there is a CUDA device)
 # make crash  sets up, then kills searches at random instants for an hour, and says what broke
 PYTHON ?= python3
 VENV := .venv

@@ -201,7 +201,8 @@ def train(burst) -> nn.Module:
     torch.manual_seed(burst.seed)
     on_gpu = torch.device(burst.device).type == "cuda"
     model = Transformer(burst.vocab_size, burst.context).to(burst.device)
-    compiled = torch.compile(model, dynamic=False) if on_gpu else model
+    worthwhile = on_gpu and burst.seconds >= 120  # compiling takes some 30 s
+    compiled = torch.compile(model, dynamic=False) if worthwhile else model
     both = optimisers(model)
     peaks = [(group, group["lr"]) for optimiser in both for group in optimiser.param_groups]
     step = 0

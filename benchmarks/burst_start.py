@@ -1,10 +1,11 @@
 """How soon a burst starts: from the engine's order to the first line of ``train``, beside a cold start.
 
-Run as ``python benchmarks/burst_start.py`` where the project is installed. The warm figure goes the whole
-way of a search's burst: scratch folder, order to the zygote, fork of the supervisor, fork and confinement of
-the child, the variant loaded. A cold start is a fresh Python that imports torch and loads the same variant;
-an optimiser's first step needs ``torch._dynamo`` too, which the zygote has loaded already. The clock of both
-is CLOCK_MONOTONIC, one for all processes.
+Run as ``python benchmarks/burst_start.py [cuda]`` where the project is installed. The warm figure goes the
+whole way of a search's burst: scratch folder, order to the zygote, fork of the supervisor, fork and
+confinement of the child, the variant loaded. A cold start is a fresh Python that imports torch and loads the
+same variant; an optimiser's first step needs ``torch._dynamo`` too, which the zygote has loaded already. On
+CUDA both make the GPU's context before the first line, since no fork can inherit one. The clock of both is
+CLOCK_MONOTONIC, one for all processes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import torch
 
 from evolve.bursts import probing
 from evolve.bursts.executor import Job, LocalExecutor, Plan
+from evolve.preparing import find_devices
 from evolve.tasks.language import LanguageSettings, LanguageTask
 
 BURSTS = 20
@@ -35,13 +37,13 @@ from torch import nn
 
 def train(burst):
     print(time.monotonic_ns())
-    return nn.Embedding(burst.vocab_size, burst.vocab_size)
+    return nn.Embedding(burst.vocab_size, burst.vocab_size).to(burst.device)
 """
 LOADED = "exec(compile(open('train.py').read(), 'train.py', 'exec')); "
 BEGUN = "print(time.monotonic_ns())"
 
 
-def plan_in(folder: Path) -> Plan:
+def plan_in(folder: Path, device: str = "cpu") -> Plan:
     task = LanguageTask.load(LanguageSettings())
     (folder / "train.bin").write_bytes(task.train_bytes().tobytes())
     return Plan(
@@ -50,20 +52,20 @@ def plan_in(folder: Path) -> Plan:
         train_file=folder / "train.bin",
         scratch=folder / "scratch",
         logs=folder / "logs",
-        devices=("cpu",),
+        devices=(device,),
         seconds=10.0,
         tokens=None,
         context=task.settings.context,
         vocab_size=task.vocab_size,
         memory_bytes=4 << 30,
-        confinement=probing.attain("auto"),
+        confinement=probing.attain("auto", cuda=device != "cpu"),
         hidden=task.held_out(),
     )
 
 
-async def warm(folder: Path) -> list[float]:
+async def warm(folder: Path, device: str) -> list[float]:
     """Return milliseconds from order to first line, one for each burst."""
-    plan = plan_in(folder)
+    plan = plan_in(folder, device)
     executor = LocalExecutor(plan)
     taken = []
     try:
@@ -80,14 +82,15 @@ async def warm(folder: Path) -> list[float]:
     return taken
 
 
-def cold(folder: Path, imports: str) -> list[float]:
+def cold(folder: Path, imports: str, device: str) -> list[float]:
     """Return milliseconds from starting Python to the first line, one for each start."""
     (folder / "train.py").write_text(SOURCE)
+    context = "torch.zeros(1, device='cuda'); " if device != "cpu" else ""
     taken = []
     for _ in range(COLD_STARTS):
         ordered = time.monotonic_ns()
         done = subprocess.run(
-            [sys.executable, "-c", f"import time, {imports}; {LOADED}{BEGUN}"],
+            [sys.executable, "-c", f"import time, {imports}; {context}{LOADED}{BEGUN}"],
             cwd=folder,
             capture_output=True,
             check=True,
@@ -104,14 +107,16 @@ def row(name: str, taken: list[float], base: float) -> str:
 
 
 def main() -> None:
+    (device,) = find_devices(sys.argv[1] if len(sys.argv) > 1 else "cpu", slots=1)
     with tempfile.TemporaryDirectory(prefix="evolve-") as name:
         folder = Path(name)
-        forked = asyncio.run(warm(folder))
-        plain = cold(folder, "torch")
-        whole = cold(folder, "torch, torch._dynamo")
+        forked = asyncio.run(warm(folder, device))
+        plain = cold(folder, "torch", device)
+        whole = cold(folder, "torch, torch._dynamo", device)
     base = median(forked)
     print(
-        f"Python {platform.python_version()}, torch {torch.__version__}, {os.cpu_count()} cores; milliseconds"
+        f"Python {platform.python_version()}, torch {torch.__version__}, {os.cpu_count()} cores, {device}; "
+        "milliseconds"
     )
     print(f"{'to the first line of train':<42}{'n':>4}{'median':>9}{'min':>9}{'max':>9}{'':>9}")
     print(row("burst: order, fork, confine, load", forked, base))

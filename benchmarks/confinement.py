@@ -29,6 +29,7 @@ from evolve.bursts.executor import Job, LocalExecutor
 from evolve.bursts.sandbox import Level
 
 BURSTS = 40
+PLAIN = SOURCE + "\ntrain(type('Burst', (), {'vocab_size': 8, 'device': 'cpu'}))\n"
 
 
 async def by_level(folder: Path, highest: Level) -> dict[str, list[float]]:
@@ -62,7 +63,7 @@ def plain() -> Iterator[float]:
             os.dup2(writable, 1)
             namespace = {"__name__": "train"}
             exec(
-                compile(SOURCE + "\ntrain(type('Burst', (), {'vocab_size': 8}))\n", "train.py", "exec"),
+                compile(PLAIN, "train.py", "exec"),
                 namespace,
             )
             sys.stdout.flush()

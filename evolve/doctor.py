@@ -60,7 +60,7 @@ def examine(
     environment: Mapping[str, str] = os.environ,
     version: Callable[[str], str | None] | None = None,
     choose: Callable[[Mapping[str, str]], Choice] = choose_default,
-    confined: Callable[[], Confinement] = highest,
+    confined: Callable[[bool], Confinement] = highest,
 ) -> list[Finding]:
     """Look at the machine; takes about a second, imports neither torch nor litellm, changes nothing.
 
@@ -69,14 +69,14 @@ def examine(
         environment: where keys of LLM providers are looked for.
         version: returns a distribution's version, None when it is not installed.
         choose: chooses the LLM for a search that names none.
-        confined: finds out what bursts are confined by.
+        confined: finds out what bursts are confined by, given whether they run on a GPU.
     """
     version = version or installed
     gpus = gpu_devices(Path("/dev"))
     return [
         python(sys.version_info[:3]),
         kernel(platform.system(), platform.release(), sweeps()),
-        sandbox(confined(), landlock.abi()),
+        sandbox(confined(bool(gpus)), landlock.abi()),
         cores(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1),
         memory(memory_bytes()),
         disk(shutil.disk_usage(folder or Path.cwd()).free),

@@ -25,6 +25,7 @@ from population.genome import parse_tunables
 
 NO_MODEL = "none"
 _CPU_SECONDS, _CUDA_SECONDS = 20.0, 300.0
+_COUNT = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
 _TOKEN_LIMIT = 600.0  # seconds, the hard limit of a token budget when --burst gives none
 
 
@@ -70,6 +71,8 @@ def prepare(
     devices = find_devices(settings.device, settings.slots)
     if settings.vram_mb is not None and devices[0] == "cpu":
         raise InputError("--vram-mb limits the memory of a GPU, and bursts run on the CPU; use --memory-mb")
+    if settings.vram_mb is not None and len(set(devices)) < len(devices):
+        raise InputError("--vram-mb is read off a whole GPU; have no more --slots than GPUs with it")
     task = _task(settings, devices[0])
     admitted = admission.examine(seed, task.entry)
     if admitted is not None:
@@ -102,21 +105,28 @@ def find_devices(wanted: str, slots: int | None) -> tuple[str, ...]:
     Raises:
         InputError: CUDA is asked for and not there.
     """
-    gpus = _gpus() if wanted != "cpu" else 0
+    gpus = _gpus() if wanted != "cpu" else ()
     if wanted == "cuda" and not gpus:
         raise InputError("--device cuda: torch finds no CUDA device here; use --device cpu")
     if gpus:
-        return tuple(f"cuda:{number % gpus}" for number in range(slots or gpus))
+        return tuple(f"cuda:{gpus[number % len(gpus)]}" for number in range(slots or len(gpus)))
     return ("cpu",) * (slots or len(os.sched_getaffinity(0)))
 
 
-def _gpus() -> int:
-    """Count the GPUs that torch can use, in another process: this one never touches CUDA."""
+def _gpus() -> tuple[str, ...]:
+    """Name the GPUs that torch can use, as ``CUDA_VISIBLE_DEVICES`` does or by nvidia-smi's numbers."""
     if not any(Path("/dev").glob("nvidia[0-9]*")):
-        return 0
-    command = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return int(found.stdout) if found.stdout.strip().isdigit() else 0
+        return ()
+    command = [sys.executable, "-c", _COUNT]  # in another process: this one never touches CUDA
+    ordered = {**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    found = subprocess.run(command, env=ordered, capture_output=True, text=True, check=False).stdout.strip()
+    return visible(int(found) if found.isdigit() else 0, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def visible(count: int, named: str | None) -> tuple[str, ...]:
+    """Name so many GPUs: by what a value of ``CUDA_VISIBLE_DEVICES`` begins with, by number without one."""
+    names = map(str, range(count)) if named is None else (name.strip() for name in named.split(","))
+    return tuple(names)[:count]
 
 
 def _text(file: Path, what: str) -> str:

@@ -69,7 +69,9 @@ class Settings(BaseModel):
     sandbox: Literal["auto", "strict", "L0", "L1", "L2", "L3"] = Field(
         "auto", description="confinement of bursts: auto, strict (L1 or refuse), or just this level"
     )
-    vram_mb: Count | None = Field(None, description="GPU memory of one burst; default: what the GPU has")
+    vram_mb: Count | None = Field(
+        None, description="GPU memory of one burst, where each slot has its own; default: what the GPU has"
+    )
 
     # budgets
     evaluations: Count | None = Field(None, description="stop after so many bursts")

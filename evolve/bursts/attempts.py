@@ -39,8 +39,11 @@ def main(arguments: list[str]) -> None:
         possible += _done(_CONFINED, bait)
     if box.level >= Level.L3:
         possible += _done(_LIMITED, bait)
-    needs = _done(_NEEDED, Path(box.scratch))
-    print(json.dumps({"possible": possible, "broken": [name for name in _NEEDED if name not in needs]}))
+    needed = _NEEDED
+    if box.cuda and box.level < Level.L3:  # the small group of L3 has no room for it, and hides no more
+        needed = needed | _NEEDED_ON_A_GPU
+    needs = _done(needed, Path(box.scratch))
+    print(json.dumps({"possible": possible, "broken": [name for name in needed if name not in needs]}))
 
 
 def _done(attempts: dict[str, Callable[[Path], bool]], path: Path) -> list[str]:
@@ -118,6 +121,13 @@ def _loads_torch(_: Path) -> bool:
     return True
 
 
+def _starts_cuda(_: Path) -> bool:
+    """Have the driver start and find a GPU."""
+    driver = ctypes.CDLL("libcuda.so.1")
+    found = ctypes.c_int()
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(found)) == 0 and found.value > 0
+
+
 def _multiplies(_: Path) -> bool:
     """Have more processes than the group may."""
     started: list[int] = []
@@ -172,6 +182,7 @@ _NEEDED: dict[str, Callable[[Path], bool]] = {
     "read randomness": _draws,
     "load torch's libraries": _loads_torch,
 }
+_NEEDED_ON_A_GPU: dict[str, Callable[[Path], bool]] = {"start CUDA": _starts_cuda}
 
 
 if __name__ == "__main__":

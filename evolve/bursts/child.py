@@ -30,6 +30,7 @@ _FILE = "train.py"
 _TRACEBACK_LINES = 20
 _FRAMES = 5
 _LIMITS = {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 1024}
+_NO_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "ALLOC_FAILED")  # the last: cuBLAS, cuDNN
 _KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "TZ")
 
 
@@ -88,7 +89,9 @@ def _settle(order: Order, slot: Slot, answers: socket.socket, parent: int) -> No
     tempfile.tempdir = slot.box.scratch  # the zygote's own is remembered there
     os.environ.update(kept, HOME=slot.box.scratch, TMPDIR=slot.box.scratch, USER="burst", OMP_NUM_THREADS="1")
     if order.device.startswith("cuda"):
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # numbers as nvidia-smi's
         os.environ["CUDA_VISIBLE_DEVICES"] = order.device.partition(":")[2] or "0"
+        os.environ["TRITON_HOME"] = slot.box.scratch  # the zygote's home is remembered there
     sandbox.confine(slot.box, slot.rules)
 
 
@@ -181,7 +184,7 @@ def _classify(error: BaseException) -> tuple[FailureKind, str]:
     if isinstance(error, SyntaxError) and error.filename == _FILE:
         return FailureKind.SYNTAX, f"line {error.lineno}: {error.msg}"
     said = traceback.format_exception_only(error)[0].strip().partition("\n")[0]
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in said:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(one in said for one in _NO_MEMORY):
         return FailureKind.MEMORY, said
     return FailureKind.EXCEPTION, said
 

@@ -24,8 +24,15 @@ _ROOTS = (
     "/nix/store",
     "/run/opengl-driver",
 )  # where libraries are installed
-_CUDA = ("/sys", "/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/usr/local/cuda")
-_COMPILER = ("/usr/bin", "/bin", "/usr/include", "/usr/lib/gcc", "/usr/libexec/gcc")  # triton calls one
+_CUDA = (
+    *("/sys", "/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/usr/local/cuda"),
+    *("/usr/local/nvidia", "/usr/lib/wsl"),  # where the driver's libraries lie in containers, and on WSL
+)
+# triton calls a compiler, and asks ldconfig where the driver is
+_COMPILER = (
+    *("/usr/bin", "/bin", "/usr/include", "/usr/lib/gcc", "/usr/libexec/gcc"),
+    *("/sbin/ldconfig", "/sbin/ldconfig.real"),
+)
 
 
 def readable(cuda: bool) -> list[str]:
@@ -33,7 +40,7 @@ def readable(cuda: bool) -> list[str]:
     paths = [*_interpreter(), *_libraries(), *_LOADERS, *_LOOKED_UP, *_SYSTEM]
     paths += [f"/proc/{name}" for name in _PROC]
     if cuda:
-        paths += [*_CUDA, *_COMPILER]
+        paths += [*_CUDA, *_COMPILER, sysconfig.get_path("include")]
     return _there(paths)
 
 

@@ -105,7 +105,8 @@ def rules(box: Sandbox) -> list[Rule]:
     found += [Rule(path, landlock.USE) for path in box.devices]
     found += [Rule(box.scratch, landlock.OWN), Rule("/proc/self", landlock.READ)]
     if box.cuda:
-        found.append(Rule("/proc/self/task", landlock.WRITE_FILE))  # cuInit names its threads there
+        # cuInit names its threads there
+        found.append(Rule("/proc/self/task", landlock.WRITE_FILE | landlock.TRUNCATE))
     return found
 
 

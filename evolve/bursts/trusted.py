@@ -170,4 +170,5 @@ def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # its workers would find no GPU, and count as memory
     }

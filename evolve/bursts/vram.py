@@ -1,6 +1,7 @@
 """Memory of a GPU, limited from outside: what a burst says of its own use is not asked.
 
-A slot has its GPU to itself, so what is used there more than before the burst is the burst's.
+A slot whose bursts are limited has its GPU to itself, so what is used there more than before the burst is
+the burst's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pynvml
 from evolve.errors import EngineFault
 
 Used = Callable[[str], int]
-"""Returns the bytes in use on a device such as ``cuda:0``."""
+"""Returns the bytes in use on a device such as ``cuda:0``; a UUID may stand for the number."""
 
 _POLL = 0.25  # seconds between two looks
 
@@ -28,7 +29,11 @@ def used(device: str) -> int:
     """
     try:
         pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByIndex(int(device.partition(":")[2] or 0))
+        name = device.partition(":")[2] or "0"
+        if name.isdigit():
+            handle = pynvml.nvmlDeviceGetHandleByIndex(int(name))
+        else:
+            handle = pynvml.nvmlDeviceGetHandleByUUID(name)
         return int(pynvml.nvmlDeviceGetMemoryInfo(handle).used)
     except pynvml.NVMLError as error:
         raise EngineFault(f"--vram-mb: the memory of {device} cannot be looked at: {error}") from error

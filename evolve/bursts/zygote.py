@@ -1,9 +1,10 @@
 """The zygote of one slot: a process with torch already imported, forked once for each burst.
 
-Rules it lives by: one thread, so that a fork is safe; never a CUDA call; no key, no label, no validation
-byte in its memory. When the engine's end of the control socket closes, it ends every burst, empties the
-scratch folder and goes. From L2 on it lives in namespaces of its own, as their process 1: one slot runs one
-burst at a time, so that no two bursts ever share them, and what a burst leaves is swept before the next.
+Rules it lives by: one thread, so that a fork is safe; never a CUDA call, so that its forks can make them (to
+import torch._inductor is one); no key, no label, no validation byte in its memory. When the engine's end of
+the control socket closes, it ends every burst, empties the scratch folder and goes. From L2 on it lives in
+namespaces of its own, as their process 1: one slot runs one burst at a time, so that no two bursts ever share
+them, and what a burst leaves is swept before the next.
 
 Run as ``python -m evolve.bursts.zygote CONTROL_FD TRAIN_FILE SANDBOX_JSON``.
 """

@@ -20,7 +20,7 @@ def no_llm(_: Mapping[str, str]) -> Choice:
 
 
 def looked_at(versions: Mapping[str, str], tmp_path: Path) -> list[doctor.Finding]:
-    return examine(tmp_path, {}, versions.get, no_llm, lambda: Confinement(Level.L2))
+    return examine(tmp_path, {}, versions.get, no_llm, lambda _: Confinement(Level.L2))
 
 
 def test_every_part_of_the_machine_is_looked_at(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evolve.errors import InputError
-from evolve.preparing import find_devices, prepare
+from evolve.preparing import find_devices, prepare, visible
 from evolve.settings import Settings
 
 SOURCE = "LR = 0.1  # tune: 0..1\n\n\ndef train(burst):\n    pass\n"
@@ -145,3 +145,18 @@ def test_without_models_dollars_need_no_price(given: Given) -> None:
 def test_a_slot_is_a_core_unless_it_is_said_how_many() -> None:
     assert find_devices("cpu", None) == ("cpu",) * len(os.sched_getaffinity(0))
     assert find_devices("cpu", 3) == ("cpu", "cpu", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("count", "named", "names"),
+    [
+        (2, None, ("0", "1")),
+        (2, "2,3", ("2", "3")),
+        (1, "GPU-5f2c, 3", ("GPU-5f2c",)),
+        (0, "", ()),
+    ],
+)
+def test_gpus_are_named_as_they_were_made_visible(
+    count: int, named: str | None, names: tuple[str, ...]
+) -> None:
+    assert visible(count, named) == names

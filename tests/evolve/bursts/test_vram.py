@@ -66,6 +66,7 @@ def test_a_device_that_cannot_be_looked_at_ends_the_search(blind: Device) -> Non
         watched(blind, most=GIB, seconds=1.0)
 
 
-def test_without_a_driver_nvml_says_so() -> None:
-    with pytest.raises(EngineFault, match="the memory of cuda:99 cannot be looked at"):
-        used("cuda:99")
+@pytest.mark.parametrize("device", ["cuda:99", "cuda:GPU-no-such"])
+def test_without_a_driver_nvml_says_so(device: str) -> None:
+    with pytest.raises(EngineFault, match=f"the memory of {device} cannot be looked at"):
+        used(device)
