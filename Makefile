@@ -14,13 +14,14 @@ run: $(READY)
 	$(BIN)/python -m evolve run train.py $(RUN_FLAGS)
 
 test: unit
+	$(BIN)/python -m pytest tests -m slow -n 2
 	$(BIN)/python -m pytest tests/system -m system
 
 crash: $(READY)
 	$(BIN)/python -m tests.system.harness
 
 unit: $(READY)
-	$(BIN)/python -m pytest tests --ignore=tests/system -n 2
+	$(BIN)/python -m pytest tests --ignore=tests/system -m 'not slow' -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -90,7 +90,7 @@ class Settings(BaseModel):
         {}, description="dollars per million prompt and completion tokens, by model"
     )
     llm_timeout: Positive = Field(180.0, description="seconds for one LLM request")
-    llm_parallel: Count = Field(4, description="LLM calls at once")
+    llm_parallel: Count = Field(8, description="LLM calls at once")
     llm_threads: Count = Field(1, description="threads of the local LLM")
     llm_nice: Annotated[int, Field(ge=0, le=19)] = Field(10, description="niceness of the local LLM")
 
@@ -118,7 +118,7 @@ class Settings(BaseModel):
         20, description="children without any gain after which the LLM is asked for something else; 0: never"
     )
     proposals: Annotated[float, Field(ge=0, le=100)] = Field(
-        0.0, description="children proposed for each that is measured, the most promising; 0: measure each"
+        3.0, description="children proposed for each that is measured, the most promising; 0: measure each"
     )
     explored: Annotated[float, Field(ge=0, le=1)] = Field(
         0.05, description="share of those measured that is drawn from all proposals alike"
@@ -131,9 +131,9 @@ class Settings(BaseModel):
     tournament: Count = Field(4, description="variants in a tournament")
     pressure: Annotated[float, Field(gt=0.5, le=1)] = Field(0.9, description="chance that its best one wins")
     ahead: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
-        None, description="candidates under way at once; default: 2 * slots + 2"
+        None, description="candidates under way at once; default: slots, one more where bursts are short"
     )
-    seed_replicates: Count = Field(10, description="bursts of the seed variant that measure the noise")
+    seed_replicates: Count = Field(6, description="bursts of the seed variant that measure the noise")
     replicates: Annotated[float, Field(ge=0, le=1)] = Field(
         0.2, description="share of bursts that may re-measure contenders"
     )

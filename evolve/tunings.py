@@ -31,7 +31,10 @@ from population.variant import Measurement, Purpose, Value, Variant
 TUNED = "tuned"
 """Kind of the event that ends a tuning."""
 
-_FLOOR = 0.1  # share of the bursts that the best quarter may be tuned with whatever tunings brought so far
+_FLOOR, _LOW_FLOOR = 0.1, 0.02
+"""Share of the bursts that the best quarter may be tuned with whatever tunings brought so far: where children
+are measured at the numbers they came with, and where the shelf steps these."""
+
 _ROUNDS = 3  # tunings in a row before a variant is offered to the race
 
 Told = Callable[[str, str, Mapping[str, object]], None]
@@ -193,7 +196,8 @@ class Tunings:
             return False
         if trials.expected_gain(candidate, self._run) > self.worth:
             return True
-        learning = self._spent < _FLOOR * self._counts.evaluations
+        floor = _LOW_FLOOR if self._policy.proposals else _FLOOR
+        learning = self._spent < floor * self._counts.evaluations
         return learning and not self._note(name) and self._breeder.in_best_quarter(name)
 
     def _standing(self, name: str) -> tuple[float, float]:

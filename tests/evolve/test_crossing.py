@@ -131,6 +131,7 @@ def searched(folder: Path, evaluations: int, **fields: Any) -> Population:
     return population
 
 
+@pytest.mark.slow
 def test_a_search_that_merges_and_is_cut_goes_on_to_the_same_end(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     with closing(searched(whole, 90, merge=3.0)) as population:

@@ -262,6 +262,7 @@ def test_who_reads_no_prompt_is_told_no_more_than_before(past: Past) -> None:
 # in a search
 
 
+@pytest.mark.slow
 def test_a_search_refuses_favourites_that_failed_and_spends_its_bursts_on_others(tmp_path: Path) -> None:
     world = drawn(np.random.default_rng(3))
     broken = {True: 0, False: 0}

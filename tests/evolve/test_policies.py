@@ -75,6 +75,7 @@ def test_evolve_is_none_of_these(tmp_path: Path) -> None:
     assert any(parent not in (best, SEED) for parent, best in seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [Name.GREEDY, Name.BEST_OF_N, Name.RANDOM])
 def test_a_baseline_that_is_cut_after_any_append_goes_on_to_the_same_end(
     tmp_path: Path, policy: Name

@@ -40,7 +40,15 @@ def test_what_was_left_open_is_chosen_and_what_was_set_stays(given: Given) -> No
     chosen = prepare(given(slots=3, seed=7), {}).settings
     assert None not in (chosen.burst, chosen.memory_mb, chosen.windows, chosen.ahead)
     assert (chosen.slots, chosen.seed, chosen.context, chosen.device) == (3, 7, 16, "cpu")
-    assert chosen.ahead == 8
+    assert chosen.ahead == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "ahead"),
+    [({"burst": 1.0}, 4), ({"burst_tokens": 1000}, 4), ({"proposals": 0.0}, 8), ({"ahead": 5}, 5)],
+)
+def test_no_more_are_under_way_than_slots_need(given: Given, fields: dict[str, object], ahead: int) -> None:
+    assert prepare(given(slots=3, **fields), {}).settings.ahead == ahead
 
 
 def test_prepared_settings_prepare_to_themselves(given: Given) -> None:
@@ -122,6 +130,7 @@ def test_the_first_thing_that_cannot_be_used_is_told(
     assert message in str(told.value)
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_stops_a_new_run_and_not_one_that_goes_on(given: Given) -> None:
     asked = given(models=("openai/x",), api_base="http://127.0.0.1:9/v1")
     with pytest.raises(InputError, match="nobody answers"):

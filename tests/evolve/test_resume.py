@@ -69,6 +69,7 @@ def resumed(folder: Path, evaluations: int, **changes: Any) -> dict[str, Any]:
 NUMBERS = "X = 1.0  # tune: 0..2\nK = 2  # tune: int 1..9\n"
 
 
+@pytest.mark.slow
 @dataclass(frozen=True)
 class Copying(Sloped):
     """Scores as a slope does, and copies the run folder at the start of every few bursts.
@@ -107,7 +108,12 @@ def test_a_search_killed_in_any_burst_of_a_tuning_or_a_control_goes_on_to_the_sa
     deviation: float, tmp_path: Path
 ) -> None:
     whole = tmp_path / "whole"
-    given: dict[str, Any] = {"proposer": Improving(NUMBERS), "trials": 4, "control": 0.3}
+    given: dict[str, Any] = {
+        "proposer": Improving(NUMBERS),
+        "trials": 4,
+        "control": 0.3,
+        "seed_replicates": 10,
+    }
     one, population = search(
         whole, executor=Copying(deviation, folder=whole, every=7, slots=2), evaluations=90, seed=1, **given
     )
@@ -125,6 +131,7 @@ def test_a_search_killed_in_any_burst_of_a_tuning_or_a_control_goes_on_to_the_sa
         assert resumed(cut, 90, executor=Copying(deviation, slots=2), **given) == expected
 
 
+@pytest.mark.slow
 @dataclass(frozen=True)
 class Slow(NoisyExecutor):
     """Takes its time, most of all for one variant; notes the time on record when that begins and ends."""
@@ -162,6 +169,7 @@ SHORT: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "kinds"),
     [
@@ -250,6 +258,7 @@ def remembering(salt: str = "") -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_what_a_search_remembers_does_not_depend_on_timing(tmp_path: Path) -> None:
     came: list[dict[str, Any]] = []
     for salt in ("", "one", "another"):
@@ -260,6 +269,7 @@ def test_what_a_search_remembers_does_not_depend_on_timing(tmp_path: Path) -> No
     assert came[0] == came[1] == came[2]
 
 
+@pytest.mark.slow
 def test_a_search_that_remembers_goes_on_to_the_same_end_wherever_it_is_cut(tmp_path: Path) -> None:
     whole, given = tmp_path / "whole", remembering()
     one, population = search(whole, evaluations=70, seed=1, **given)

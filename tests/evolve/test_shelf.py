@@ -8,9 +8,9 @@ import pytest
 
 from evolve.jobs import Birth, Part
 from evolve.judging import Judge
-from evolve.shelf import LIMIT, Shelf, Step
+from evolve.shelf import LIMIT, Offer, Shelf
 from operators.portfolio import Arm
-from operators.proposal import Context, Proposal
+from operators.proposal import Context, Parent, Proposal
 from population.genome import values_of
 from population.ranking import Ranking
 from population.store import Population
@@ -55,8 +55,17 @@ def bench(
         yield found
 
 
-def put(shelf: Shelf, ticket: int, source: str) -> str:
-    context = Context("", "", Direction.MINIMIZE, "", ())
+FOUNDER = Parent(Variant("v0", "", "", "", (), "seed", "", 0, 0), SEED, None)
+
+
+def ticket_of(offer: Offer | None) -> int | None:
+    """Return whose proposal is chosen, none other than as it was proposed or as a change of the leader."""
+    assert offer is not None
+    return offer.ticket
+
+
+def put(shelf: Shelf, ticket: int, source: str, parent: Parent | None = None) -> str:
+    context = Context("", "", Direction.MINIMIZE, "", (parent or FOUNDER,))
     birth = Birth(ticket, Arm("mutate", "m"), None, context, 0, np.random.default_rng(0), Part.PROPOSE)
     return shelf.put(birth, Proposal(source, "an idea", "mutate", "m"), {})
 
@@ -75,9 +84,9 @@ def test_the_proposal_is_chosen_that_has_what_helped_before(bench: Bench) -> Non
         "",
         "",
     ]
-    assert shelf.choose(bench.everybody, np.random.default_rng(1)) == 2
+    assert ticket_of(shelf.choose(bench.everybody, np.random.default_rng(1))) == 2
     assert shelf.take(2).proposal.source == plain("good()\nnew()")
-    assert shelf.choose(bench.everybody, np.random.default_rng(1)) == 1
+    assert ticket_of(shelf.choose(bench.everybody, np.random.default_rng(1))) == 1
 
 
 def test_a_copy_of_what_waits_or_is_known_does_not_wait(bench: Bench) -> None:
@@ -100,15 +109,31 @@ def test_beyond_the_limit_the_least_promising_gives_way(bench: Bench) -> None:
     assert shelf.least(bench.everybody) == LIMIT
 
 
-def test_a_step_of_the_best_variants_numbers_is_a_program_with_these_values(bench: Bench) -> None:
-    shelf = bench.shelf()
-    step = shelf.choose(bench.everybody, np.random.default_rng(1))
-    assert isinstance(step, Step)
-    assert step.variant == "v0"
-    found = values_of(shelf.stepped(step))
+def test_a_step_of_the_leaders_numbers_is_a_program_with_these_values(bench: Bench) -> None:
+    step = bench.shelf().choose(bench.everybody, np.random.default_rng(1))
+    assert step is not None
+    assert (step.ticket, step.parent) == (None, "v0")
+    found = values_of(step.source)
     assert found == {"X": step.values["X"]}
     assert 0.0 <= float(found["X"]) <= 2.0
     assert found["X"] != 1.0
+    assert step.said.startswith("X 1 -> ")
+
+
+def test_a_proposal_is_offered_as_a_change_of_who_has_become_the_leader(bench: Bench) -> None:
+    for number in range(4):
+        bench.add(f"v{number + 1}", SEED + f"good()\ngood{number}()\n", 0.5 + 0.1 * number, "v0")
+    shelf = bench.shelf()
+    put(shelf, 1, "import math\n" + SEED)
+    offers = [shelf.choose(bench.everybody, np.random.default_rng(n)) for n in range(20)]
+    chosen = [one for one in offers if one is not None and one.ticket == 1]
+    assert chosen
+    for one in chosen:
+        assert one.parent == "v1"
+        assert one.source.startswith("import math\nX = ")
+        assert one.source.endswith("good()\ngood0()\n")
+        assert ("X = 1.0 " in one.source) == (not one.values)
+    assert any(one.values for one in chosen)
 
 
 def test_where_nothing_waits_and_nothing_can_be_stepped_nothing_is_chosen(bench: Bench) -> None:
@@ -122,11 +147,11 @@ def test_some_bursts_go_to_a_proposal_drawn_from_all(bench: Bench) -> None:
     shelf = bench.shelf(explored=1.0)
     put(shelf, 1, plain("bad()\nother()"))
     put(shelf, 2, plain("new()"))
-    chosen = {shelf.choose(bench.everybody, np.random.default_rng(n)) for n in range(20)}
+    chosen = {ticket_of(shelf.choose(bench.everybody, np.random.default_rng(n))) for n in range(20)}
     assert chosen == {1, 2}
 
 
 def test_what_cannot_be_read_waits_as_well(bench: Bench) -> None:
     shelf = bench.shelf(explored=1.0)
     assert put(shelf, 1, "def broken(:\n") == ""
-    assert shelf.choose(bench.everybody, np.random.default_rng(1)) == 1
+    assert ticket_of(shelf.choose(bench.everybody, np.random.default_rng(1))) == 1

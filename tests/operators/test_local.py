@@ -52,6 +52,7 @@ def gone(pid: int, seconds: float = 5.0) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_the_embedded_model_answers_by_schema_restarts_and_stops(tmp_path: Path) -> None:
     calls: list[Call] = []
 

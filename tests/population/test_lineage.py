@@ -50,6 +50,7 @@ def test_an_unknown_variant_is_a_key_error(family, ask):
         ask(family, "v9")
 
 
+@pytest.mark.slow
 def test_a_lineage_of_100_000_generations_is_no_trouble(a_variant):
     chain = {"v0": a_variant("v0")}
     for number in range(1, 100_000):

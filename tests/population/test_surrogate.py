@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,11 +11,16 @@ from population.surrogate import Point, Traits, expected_improvement, fit
 
 SEED = "RATE = 0.1  # tune: log 1e-3..1\nKIND = 'a'  # tune: choice a b\n\n# a comment\nx = 1\nx = 1\n"
 LINES = surrogate.lines_of(SEED, parse_tunables(SEED))
-ODD = [Traits(frozenset({f"+{i}"}), {"X": 0.1 * i}) for i in range(8)]
+ODD = [Traits({f"+{i}": 1.0}, {"X": 0.1 * i}) for i in range(8)]
 
 
 def traits(source: str) -> Traits:
     return surrogate.traits_of(source, parse_tunables(source), LINES)
+
+
+def of(lines: Iterable[str], numbers: Mapping[str, float]) -> Traits:
+    """Return a program whose changes are of one line each."""
+    return Traits(dict.fromkeys(lines, 1.0), numbers)
 
 
 def test_a_program_is_known_by_what_differs_from_the_seed() -> None:
@@ -32,40 +35,45 @@ def test_the_values_of_numbers_are_no_lines() -> None:
     assert own.numbers == {"RATE": pytest.approx(1.0), "KIND=a": 0.0, "KIND=b": 1.0}
 
 
+def test_a_change_weighs_the_same_however_many_lines_it_has() -> None:
+    short, long = (traits(SEED + "y\n" * count) for count in (1, 9))
+    assert short.lines["+y"] == pytest.approx(1.0)
+    assert long.lines["+y"] == pytest.approx(1.0)
+    two = traits(SEED + "y\nz\n")
+    assert two.lines["+y"] ** 2 + two.lines["+z"] ** 2 == pytest.approx(1.0)
+
+
 def test_without_noise_what_was_measured_is_known() -> None:
     points = [Point(one, float(i), 1) for i, one in enumerate(ODD)]
-    means, deviations = fit(points, 0.0, 1.0, 1.0).predict(ODD)
+    means, deviations = fit(points, 0.0, 1.0).predict(ODD)
     assert means == pytest.approx(range(8), abs=1e-3)
     assert deviations == pytest.approx(np.zeros(8), abs=1e-2)
 
 
 def test_with_noise_a_score_is_drawn_towards_those_of_relatives_and_more_bursts_say_more() -> None:
-    same = Traits(frozenset({"+a"}), {"X": 0.5})
-    known = [Point(Traits(frozenset({"+a", f"=own{i}"}), {"X": 0.5}), 0.0, 1) for i in range(6)]
+    same = of(["+a"], {"X": 0.5})
+    known = [Point(of(["+a", f"=own{i}"], {"X": 0.5}), 0.0, 1) for i in range(6)]
     once, often = (
-        fit([*known, Point(Traits(frozenset({"+a", "=lucky"}), {"X": 0.5}), -5.0, n)], 1.0, 0.3, 1.0)
-        for n in (1, 100)
+        fit([*known, Point(of(["+a", "=lucky"], {"X": 0.5}), -5.0, n)], 1.0, 0.3) for n in (1, 100)
     )
-    lucky = [Traits(frozenset({"+a", "=lucky"}), {"X": 0.5})]
+    lucky = [of(["+a", "=lucky"], {"X": 0.5})]
     (first, _), (second, _) = once.predict(lucky), often.predict(lucky)
     assert -2.0 < first[0] < 0.0
     assert second[0] < first[0] - 0.2
-    assert once.predict([same])[1][0] < once.predict([Traits(frozenset({"+b"}), {"Y": 0.1})])[1][0]
+    assert once.predict([same])[1][0] < once.predict([of(["+b"], {"Y": 0.1})])[1][0]
 
 
 def test_the_effect_of_a_line_is_expected_wherever_it_comes() -> None:
-    with_it = [Point(Traits(frozenset({"+good", f"+{i}"}), {}), -3.0, 1) for i in range(5)]
-    without = [Point(Traits(frozenset({f"+{i + 5}"}), {}), 0.0, 1) for i in range(5)]
-    fitted = fit([*with_it, *without], 0.5, 1.0, 1.0)
-    means, _ = fitted.predict([Traits(frozenset({"+good", "+new"}), {}), Traits(frozenset({"+new"}), {})])
+    with_it = [Point(of(["+good", f"+{i}"], {}), -3.0, 1) for i in range(5)]
+    without = [Point(of([f"+{i + 5}"], {}), 0.0, 1) for i in range(5)]
+    fitted = fit([*with_it, *without], 0.5, 1.0)
+    means, _ = fitted.predict([of(["+good", "+new"], {}), of(["+new"], {})])
     assert means[0] < means[1] - 1.0
 
 
 def test_numbers_that_lie_together_say_more_of_each_other() -> None:
-    points = [Point(Traits(frozenset(), {"X": x}), (x - 0.7) ** 2, 1) for x in (0.0, 0.3, 0.6, 0.9)]
-    _, deviations = fit(points, 0.0, 1.0, 1.0).predict(
-        [Traits(frozenset(), {"X": x}) for x in (0.61, 0.45, 2.0)]
-    )
+    points = [Point(Traits({}, {"X": x}), (x - 0.7) ** 2, 1) for x in (0.0, 0.3, 0.6, 0.9)]
+    _, deviations = fit(points, 0.0, 1.0).predict([Traits({}, {"X": x}) for x in (0.61, 0.45, 2.0)])
     assert deviations[0] < deviations[1] < deviations[2]
 
 
@@ -80,8 +88,8 @@ def test_numbers_that_lie_together_say_more_of_each_other() -> None:
 def test_whatever_was_measured_something_finite_is_expected(
     rows: list[tuple[set[str], float, float]], noise: float
 ) -> None:
-    points = [Point(Traits(frozenset(lines), {"X": x}), key, 1) for lines, x, key in rows]
-    means, deviations = fit(points, noise, 1.0, 1.0).predict([Traits(frozenset("ag"), {"X": 0.5, "Y": 1.0})])
+    points = [Point(of(lines, {"X": x}), key, 1) for lines, x, key in rows]
+    means, deviations = fit(points, noise, 1.0).predict([of("ag", {"X": 0.5, "Y": 1.0})])
     assert np.isfinite(means).all()
     assert (deviations >= 0.0).all()
 
@@ -91,9 +99,3 @@ def test_expected_improvement_is_what_it_is_without_doubt_and_grows_with_doubt()
     found = expected_improvement(means, doubt, best=1.0)
     assert found[:2] == pytest.approx([0.5, 0.0], abs=1e-9)
     assert found[2] == pytest.approx(0.1978, abs=1e-4)  # 1.0 * (pdf(0.5) - 0.5 * cdf(-0.5))
-
-
-def test_a_typical_hunk_is_the_median_of_those_that_change_lines() -> None:
-    assert surrogate.typical_hunk([0, 0, 2, 4, 30]) == 4.0
-    assert surrogate.typical_hunk([]) >= 1.0
-    assert math.isfinite(surrogate.typical_hunk([0]))

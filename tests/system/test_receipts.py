@@ -43,6 +43,8 @@ def test_a_kill_at_any_point_pays_for_a_reply_once_and_records_no_less(
             r.calls += [Call(**json.loads(line)) for line in ledger.read_text().splitlines()]
         replies = [r.tell(r.chat(), killed_chat.ASK) for _ in range(2)]
         assert len(r.server.requests) == requests
-    assert replies == [Reply("an answer", "openai/x")] * 2
+    assert [(reply.text, reply.model) for reply in replies if isinstance(reply, Reply)] == [
+        ("an answer", "openai/x")
+    ] * 2
     assert [call.transcript for call in r.calls] == [FIRST]
     assert r.dollars >= requests * 100 * 10.0 / 1e6

@@ -120,6 +120,7 @@ def test_what_is_held_out_of_a_users_text_is_the_text(settings):
     assert LanguageTask.load(settings).held_out() == (Path(settings.data),)
 
 
+@pytest.mark.slow
 def test_what_is_held_out_of_pythons_library_are_the_files_that_are_not_trained_on():
     task = LanguageTask.load(LanguageSettings())
     train = task.train_bytes().tobytes()

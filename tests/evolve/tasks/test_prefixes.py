@@ -38,6 +38,7 @@ def surprises(rng: np.random.Generator, gain: float) -> tuple[np.ndarray, np.nda
     return rng.gamma(1.3, 1.5, 256) * rng.gamma(16, 1 / 16, 256), windows - gain
 
 
+@pytest.mark.slow
 def test_chance_stays_within_what_standard_errors_say():
     rng = np.random.default_rng(0)
     found = np.array([prefixes.excess(*surprises(rng, 0.0)) for _ in range(3000)])
