@@ -99,6 +99,7 @@ def breeder(settings: Settings, population: Population, chat: LiteLLM, memory: M
             settings.pressure,
             settings.policy,
             settings.pooled,
+            settings.adaptive,
         ),
         Writer(population, BRIEFING, Ancestry(population, BRIEFING.direction), memory),
         BRIEFING.direction,

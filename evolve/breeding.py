@@ -48,6 +48,7 @@ class Choosing:
         pressure: chance that its best one wins.
         policy: whose rule it is; the baselines look at nothing but a variant's mean.
         pooled: judge a variant by what was measured of all its relatives, not by its own scores alone.
+        adaptive: let arms have children as they pay, not as was expected of them at first.
     """
 
     seed: int
@@ -56,6 +57,7 @@ class Choosing:
     pressure: float = 0.9
     policy: Name = Name.EVOLVE
     pooled: bool = True
+    adaptive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,8 @@ class Breeder:
         if not free:
             return None
         island = self._lineages.choose(rng)
-        arm = self._means.bandit.choose(self._tallies, free, self._means.weights, rng)
+        tallies = self._tallies if self._choosing.adaptive else {}
+        arm = self._means.bandit.choose(tallies, free, self._means.weights, rng)
         operator = operators[arm]
         parents = self._parents(island, operator.arity, rng)
         neighbours = self._members.ranking(island) if arm.model else None

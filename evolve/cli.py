@@ -122,6 +122,7 @@ def run(
     policy: Annotated[str | None, _option("policy")] = None,
     seed: Annotated[int | None, _option("seed")] = None,
     trials: Annotated[int | None, _option("trials")] = None,
+    adaptive: Annotated[bool | None, _option("adaptive", "--adaptive/--no-adaptive")] = None,
     merge: Annotated[float | None, _option("merge")] = None,
     hunks: Annotated[bool | None, _option("hunks")] = None,
     islands: Annotated[int | None, _option("islands")] = None,

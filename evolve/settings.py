@@ -104,6 +104,9 @@ class Settings(BaseModel):
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="seed of every choice")
     trials: Annotated[int, Field(ge=0)] = Field(4, description="Optuna trials of one tuning; 0: no tuning")
+    adaptive: bool = Field(
+        True, description="let operators, models and reply forms have children as they pay; else by prior"
+    )
     merge: Annotated[float, Field(ge=0, le=100)] = Field(
         0.4, description="prior weight of merges of two lineages beside a model's 1; 0: none"
     )

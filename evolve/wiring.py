@@ -137,6 +137,7 @@ def breeder_of(
             settings.pressure,
             settings.policy,
             settings.pooled,
+            settings.adaptive,
         ),
         Writer(population, briefing, ancestry, memory),
         briefing.direction,

@@ -27,9 +27,10 @@ from benchmarks.peers.landscapes import NAMES
 from benchmarks.peers.real import served
 from benchmarks.peers.report import report
 from benchmarks.peers.searching import Work, path_of, perform
-from benchmarks.peers.systems import SLOTS, systems
+from benchmarks.peers.systems import SLOTS, compared, systems
 
 LANDSCAPES = (*NAMES, REAL)
+OURS, LEADER = "evolve", "evolve, its leader"
 
 
 def _search(given: argparse.Namespace, chosen: Sequence[str], names: Sequence[str]) -> None:
@@ -42,7 +43,7 @@ def _search(given: argparse.Namespace, chosen: Sequence[str], names: Sequence[st
         if not path_of(work := Work(place, system, seed, given.evaluations, given.results)).exists()
     ]
     for peer in driving.PINNED:
-        if any(work.system == peer for work in missing):
+        if any(work.system.partition("-")[0] == peer for work in missing):
             driving.interpreter(peer)  # made here, once, rather than by each search
     with ExitStack() as stack:
         if any(work.landscape == REAL for work in missing):
@@ -58,11 +59,14 @@ def _report(given: argparse.Namespace, chosen: Sequence[str], names: Sequence[st
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{machine}; {SLOTS} evaluations at once; rules {results.rules()}.")
     print("Intervals: 95 %, bootstrap over searches.\n")
+    peers = [name for peer in driving.PINNED for name in (peer, f"{peer}-tuned")]
     for place in chosen:
         found = {name: [*results.kept(given.results, place, name, given.evaluations)] for name in names}
         there = {name: searches for name, searches in found.items() if searches}
+        if OURS in there:
+            there = {OURS: there[OURS], LEADER: [one.leading() for one in there[OURS]], **there}
         if there:
-            print(report(place, there, given.evaluations, [*driving.PINNED]))
+            print(report(place, there, given.evaluations, peers))
 
 
 def main() -> None:
@@ -70,7 +74,7 @@ def main() -> None:
     every = [*systems()]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     listed = functools.partial(str.split, sep=",")
-    parser.add_argument("--systems", type=listed, default=every, help=",".join(every))
+    parser.add_argument("--systems", type=listed, default=compared(), help=",".join(every))
     parser.add_argument("--landscapes", type=listed, default=[*LANDSCAPES], help="numbers or names")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0, help="first seed")

@@ -129,7 +129,9 @@ class Scoring:
         return Standing(source, claimed, self.oracle.calls, led, estimate)
 
 
-def run_ours(landscape: Landscape | Real, settings: Settings, evaluations: int, seed: int) -> Trajectory:
+def run_ours(
+    landscape: Landscape | Real, settings: Settings, evaluations: int, seed: int, name: str = ""
+) -> Trajectory:
     """Search a landscape with our engine.
 
     Args:
@@ -137,6 +139,7 @@ def run_ours(landscape: Landscape | Real, settings: Settings, evaluations: int, 
         settings: of the search; its evaluations, seed and burst are set here.
         evaluations: bursts, smokes not counted.
         seed: of the search and of the model.
+        name: that the trajectory is given; that of the policy when empty.
     """
     started = time.monotonic()
     slots = settings.slots or SLOTS
@@ -150,8 +153,8 @@ def run_ours(landscape: Landscape | Real, settings: Settings, evaluations: int, 
         }
     )
     where = _MEMORY if _MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=where) as name:
-        folder = Path(name) / "run"
+    with tempfile.TemporaryDirectory(dir=where) as given:
+        folder = Path(given) / "run"
         with _founded(folder, landscape.seed_source) as population:
             scoring = asyncio.run(_searched(folder, population, landscape, settings, slots))
     seconds = time.monotonic() - started
@@ -162,7 +165,7 @@ def run_ours(landscape: Landscape | Real, settings: Settings, evaluations: int, 
         for one in scoring.standings
     )
     return Trajectory(
-        settings.policy.value,
+        name or settings.policy.value,
         landscape.name,
         landscape.instance,
         seed,
@@ -279,7 +282,7 @@ def _print(found: list[Trajectory], seconds: float) -> None:
     print(f"{found[0].landscape}: {len(found)} searches of {median(ends):g} evaluations, {seconds:.0f} s")
     print(f"  evaluations to target, median: {shown(reached, median, '.0f')}; reached by ", end="")
     print(f"{sum(map(math.isfinite, reached))} of {len(found)}")
-    led = [one.led() for one in found]
+    led = [one.leading().reached() for one in found]
     print(f"  the same for its leader: {shown(led, median, '.0f')}; ", end="")
     print(f"reached by {sum(map(math.isfinite, led))} of {len(found)}")
     for evaluations in (50, 100, 200):

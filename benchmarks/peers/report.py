@@ -33,10 +33,9 @@ def report(landscape: str, found: Found, evaluations: int, peers: Sequence[str])
     rows = [_row(system, searches, evaluations, at) for system, searches in found.items()]
     lines = [f"## {landscape}", "", f"Seed program: {some.start:.4f}. {_target(found)}", ""]
     lines += _table(head, rows)
-    ours = found.get("evolve")
     known = {peer: found[peer] for peer in peers if peer in found}
-    if ours and known:
-        lines += ["", *_against(ours, known, evaluations)]
+    for name in [one for one in found if one.startswith("evolve") and known]:
+        lines += ["", *_against(name, found[name], known, evaluations)]
     return "\n".join(lines) + "\n"
 
 
@@ -57,8 +56,8 @@ def _row(system: str, searches: Sequence[Trajectory], evaluations: int, at: Sequ
     ]
 
 
-def _against(ours: Sequence[Trajectory], peers: Found, evaluations: int) -> list[str]:
-    """Compare ours with each peer on the seeds that both have been run on."""
+def _against(name: str, ours: Sequence[Trajectory], peers: Found, evaluations: int) -> list[str]:
+    """Compare one of ours with each peer on the seeds that both have been run on."""
     lines = []
     for peer, theirs in peers.items():
         other = {one.seed: one for one in theirs}
@@ -71,7 +70,7 @@ def _against(ours: Sequence[Trajectory], peers: Found, evaluations: int) -> list
         better = [one.at(evaluations).truth - two.at(evaluations).truth for one, two in pairs]
         ratio = _shown(mine, its, evaluations)
         lines.append(
-            f"- evolve beside {peer}, {len(pairs)} common seeds: {_count(mine, evaluations)} evaluations to "
+            f"- {name} beside {peer}, {len(pairs)} common seeds: {_count(mine, evaluations)} evaluations to "
             f"the target in the median for its {_count(its, evaluations)}, ratio {ratio} "
             f"({_times(low)} to {_times(high)}); true score {_with_interval(better, '+.4f')} at the end, "
             f"better in {sum(one < 0 for one in better)} of {len(pairs)}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,13 @@ class Trajectory:
         hits = (n for n, point in enumerate(self.points, start=1) if point.truth <= self.target)
         return next(hits, math.inf)
 
-    def led(self) -> float:
-        """Return the evaluations after which its leader was as good as the target for the first time."""
-        hits = (n for n, point in enumerate(self.points, start=1) if point.leader <= self.target)
-        return next(hits, math.inf)
+    def leading(self) -> Trajectory:
+        """Return the same search, told by what it took for the best without a proof."""
+        points = (
+            point if math.isnan(point.leader) else replace(point, truth=point.leader, claimed=point.estimate)
+            for point in self.points
+        )
+        return replace(self, system=f"{self.system}, its leader", points=tuple(points))
 
     def excess(self) -> float:
         """Return claimed minus true gain at the end; NaN when nothing was claimed."""
