@@ -148,7 +148,7 @@ async def searched(
         transcripts=folder / "transcripts",
         record=record,
         recorded=known.__contains__,
-        durably=room.until,
+        durably=room.aside,
         api_base=address,
         parallel=settings.llm_parallel,
         seed=settings.seed or 0,

@@ -164,7 +164,7 @@ class Performer:
         if isinstance(idea, Refusal):
             return idea
         parents = [parent.variant for parent in birth.context.parents]
-        digest = await self._room.until(lambda: self._population.keep_source(proposal.source))
+        digest = await self._room.aside(lambda: self._population.keep_source(proposal.source))
         variant = Variant(
             id=self._population.next_id(),
             digest=digest,

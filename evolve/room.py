@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,15 +47,32 @@ class Room:
         self._sleep = sleep
         self._waiting = False
 
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do some work that writes in a thread, since the disk may take its time; else as ``until``.
+
+        A write that has begun comes to its end also when whoever waits for it is cancelled.
+
+        Raises:
+            EngineFault: the search is being stopped meanwhile.
+        """
+        return await self._until(lambda: _finished(asyncio.to_thread(work)))
+
     async def until(self, work: Callable[[], T]) -> T:
         """Do some work that writes; wait and do it again while there is no room for it.
 
         Raises:
             EngineFault: the search is being stopped meanwhile.
         """
+
+        async def done() -> T:
+            return work()
+
+        return await self._until(done)
+
+    async def _until(self, work: Callable[[], Coroutine[None, None, T]]) -> T:
         while True:
             try:
-                done = work()
+                done = await work()
             except (StoreFull, OSError) as error:
                 await self.wait(error)
             else:
@@ -95,3 +112,13 @@ class Room:
         if self._waiting:
             self._waiting = False
             self._notify(Event(CONTINUED, "there is room again", round(self._clock(), 3)))
+
+
+async def _finished(work: Coroutine[None, None, T]) -> T:
+    """Wait for some work; it comes to its end also when this is cancelled."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

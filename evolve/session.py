@@ -154,7 +154,7 @@ async def _chat(
         transcripts=folder / "transcripts",
         record=record,
         recorded=known.__contains__,
-        durably=room.until,
+        durably=room.aside,
         api_base=choice.api_base,
         local_base=local_base,
         timeout=settings.llm_timeout,
