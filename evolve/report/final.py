@@ -17,13 +17,14 @@ from evolve.report.standing import (
     Standing,
     bursts,
     gain_over,
+    leader,
     metric,
     outcome,
     standing,
     standing_data,
     worth,
 )
-from evolve.report.status import gained, sure
+from evolve.report.status import gained, sure, told
 from evolve.report.stops import stops_data, stops_table
 from evolve.report.terminal import Commands, invocation, plain_dict
 from evolve.report.tree import gain_text, result
@@ -46,6 +47,7 @@ def final(population: Population, run: Path) -> RenderableType:
         _ended(population),
         Text(),
         _result(now, one_line(metric(population)), decimals),
+        *_ahead(population, decimals),
         *_proof(population),
         *stops_table(population),
         *_line(population, now, decimals),
@@ -119,6 +121,13 @@ def _result(now: Standing, name: str, decimals: int) -> RenderableType:
     gain = Text(" " * (len(name) + 1)).append_text(gained(now.gain, now.error, decimals))
     table.add_row("gain", gain, sure(now.probability, now.error))
     return table
+
+
+def _ahead(population: Population, decimals: int) -> Iterable[RenderableType]:
+    """Yield who is probably better than the champion, if anybody is."""
+    ahead = leader(population)
+    if ahead is not None:
+        yield Text("  ".join(("leader", *told(ahead, decimals))), style="dim")
 
 
 def _proof(population: Population) -> Iterable[RenderableType]:

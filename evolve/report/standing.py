@@ -55,6 +55,29 @@ class Standing:
     probability: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Who is probably better than the champion, and is not proven to be.
+
+    Args:
+        variant: its id.
+        mean: of its score, as all that was measured of its relatives tells.
+        deviation: standard deviation of that.
+    """
+
+    variant: str
+    mean: float
+    deviation: float
+
+
+def leader(population: Population) -> Leader | None:
+    """Return who the search takes for the best, None where that is the champion, or not known."""
+    known = population.meta("leader")
+    if known is None or known[0] == population.meta("champion") or known[0] not in population.variants:
+        return None
+    return Leader(str(known[0]), float(known[1]), float(known[2]))
+
+
 def direction(population: Population) -> Direction:
     """Return which way the run's metric is better."""
     return Direction(population.meta("direction") or "minimize")

@@ -18,7 +18,17 @@ from evolve.lessons import FILE as LESSONS
 from evolve.lessons import LEARNED, Lessons
 from evolve.progress import Budget
 from evolve.report import choosing, figures
-from evolve.report.standing import bursts, contender, metric, outcome, standing, standing_data, worth
+from evolve.report.standing import (
+    Leader,
+    bursts,
+    contender,
+    leader,
+    metric,
+    outcome,
+    standing,
+    standing_data,
+    worth,
+)
 from evolve.report.stops import stops, stops_data, stops_line
 from evolve.report.tables import columns, model_name, section
 from evolve.report.terminal import plain_dict
@@ -195,6 +205,7 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "dollars": {"known": counts.dollars, "calls_of_unknown_price": counts.unpriced},
         "noise": population.noise(),
         "contender": contender(population),
+        "leader": None if (ahead := leader(population)) is None else dataclasses.asdict(ahead),
         **standing_data(standing(population)),
         "verified": verified_data(population),
         "afterwards": afterwards(population),
@@ -259,12 +270,23 @@ def _champion(population: Population) -> RenderableType:
     if now.seed is not None and now.probability is not None:
         table.add_row("seed", f"{figures.estimate(now.seed, decimals)}  (n={now.seed.n})", "")
         table.add_row("gain", gained(now.gain, now.error, decimals), sure(now.probability, now.error))
+    if (ahead := leader(population)) is not None:
+        table.add_row("leader", *told(ahead, decimals))
     table.add_row("contender", *_contender(population, decimals))
     noise = population.noise()
     said = "unknown yet: no source was measured twice"
     table.add_row("noise", said if math.isnan(noise) else f"{noise:.{decimals}f} for one burst", "")
     proof = verified_line(population)
     return table if proof is None else Group(table, proof)
+
+
+def told(ahead: Leader, decimals: int) -> tuple[str, str]:
+    """Say who is probably better than the champion."""
+    mean, deviation = figures.score(ahead.mean, decimals), figures.score(ahead.deviation, decimals)
+    return (
+        f"{ahead.variant}  {mean} ± {deviation}",
+        "probably better, by its relatives; no proof yet",
+    )
 
 
 def _contender(population: Population, decimals: int) -> tuple[str, str]:

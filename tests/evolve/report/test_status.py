@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from evolve.report.final import final
 from evolve.report.status import ArmCount, arm_counts, call_counts, status, status_data
 from population.ledger import Event
 from population.store import Population
@@ -34,6 +35,20 @@ def test_the_contender_is_named(run: Population, render: Render) -> None:
     run.commit(Event("contender", "v3 enters", 1030.0, {"variant": "v3", "place": 1}))
     assert re.search(r"contender +v3 +2\.45", render(status(run, running=True)))
     assert status_data(run, running=True)["contender"] == "v3"
+
+
+def test_who_is_probably_better_than_the_champion_is_named_and_told_from_the_champion(
+    run: Population, render: Render
+) -> None:
+    champion = run.meta("champion")
+    for named in (None, (champion, 2.4, 0.01), ("v99", 2.4, 0.01)):
+        run.commit(meta={"leader": named})
+        assert "leader" not in render(status(run, running=True))
+        assert status_data(run, running=True)["leader"] is None
+    run.commit(meta={"leader": ("v3", 2.4, 0.01)})
+    assert re.search(r"leader +v3 +2\.40* ± 0\.010* +probably better", render(status(run, running=True)))
+    assert re.search(r"leader +v3 +2\.40* ± 0\.010* +probably better", render(final(run, run.folder)))
+    assert status_data(run, running=True)["leader"] == {"variant": "v3", "mean": 2.4, "deviation": 0.01}
 
 
 def test_an_unknown_price_is_said(run: Population, render: Render) -> None:
