@@ -7,8 +7,9 @@ decided when a slot is free, by all that is known then: the expected improvement
 all alike.
 
 While proposals wait, another variant may have become the best: the leader. Each is therefore also offered as
-a change of that one (see ``rebasing``), and with some of its numbers stepped: an idea has to prove itself on
-the best there is, at numbers that suit it. So are steps of the leader's own numbers.
+a change of that one (see ``rebasing``), with some of its numbers stepped, and together with another one: an
+idea has to prove itself on the best there is, at numbers that suit it, and some help only together. So are
+steps of the leader's own numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -27,10 +29,13 @@ from evolve.rebasing import rebased
 from operators.edits import change_line
 from operators.jitter import stepped
 from operators.proposal import Proposal
+from population import surrogate
 from population.genome import Tunable, with_values
 from population.ranking import Ranking
 from population.surrogate import Traits, expected_improvement
 from population.variant import Value
+
+T = TypeVar("T")
 
 LIMIT = 32
 """Proposals that may wait; beyond, the least promising is given up."""
@@ -39,8 +44,22 @@ _STEPS, _STEPS_OF_IDEAS = (
     12,
     24,
 )  # steps of the numbers of the leader, and of ideas, that are offered each time
+_PAIRS = 12  # pairs of ideas that are offered each time
 _TOGETHER = (0.5, 0.3, 0.2)  # chances of stepping 1, 2 or 3 numbers at once
 _TOP = 16  # variants among which the leader is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a program before it is measured.
+
+    Args:
+        traits: what it is compared by.
+        tunables: its numbers, by name.
+    """
+
+    traits: Traits
+    tunables: Mapping[str, Tunable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +69,54 @@ class Waiting:
     Args:
         birth: the job that it came of.
         proposal: the child's source.
-        traits: what it is compared by.
+        own: what is known of it.
+        parent: what is known of its parent; None where it has several.
         mark: its fingerprint.
     """
 
     birth: Birth
     proposal: Proposal
-    traits: Traits
+    own: Known
+    parent: Known | None
     mark: str
 
 
-@dataclass(frozen=True)
-class Offer:
-    """A program that may be measured next.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A program that may be measured next, and need not be written yet.
 
     Args:
-        ticket: job whose proposal it comes of; None for a step of the leader's own numbers.
-        parent: id of its parent; empty where it is just what the job proposed.
-        base: its source, before its numbers are stepped.
+        tickets: jobs whose proposals it comes of; none for a step of the leader's own numbers.
+        known: what is known of it, before its numbers are stepped.
         traits: what it is compared by.
+        rebased: whether it is a change of the leader; else it is just what a job proposed.
         values: the numbers that are stepped.
         said: which, in one line.
     """
 
-    ticket: int | None
-    parent: str
-    base: str
-    traits: Traits = field(repr=False)
+    tickets: tuple[int, ...]
+    known: Known
+    traits: Traits
+    rebased: bool = True
     values: Mapping[str, Value] = field(default_factory=dict)
     said: str = ""
 
-    @property
-    def source(self) -> str:
-        """Its source."""
-        return with_values(self.base, self.values) if self.values else self.base
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is to be measured next.
+
+    Args:
+        tickets: jobs whose proposals it comes of; none for a step of the parent's numbers.
+        parent: id of its parent; empty where it is just what a job proposed.
+        source: its text.
+        said: which numbers were stepped, in one line.
+    """
+
+    tickets: tuple[int, ...]
+    parent: str
+    source: str
+    said: str
 
 
 class Shelf:
@@ -100,9 +133,9 @@ class Shelf:
         self._waiting: dict[int, Waiting] = {}
         self._marks: dict[str, str] = {}
         self._leader = ""
-        self._moved: dict[
-            int, Offer | None
-        ] = {}  # proposals as changes of the leader, by the tickets of jobs
+        self._base = Known(Traits({}, {}), {})  # of the leader
+        self._moved: dict[int, Known] = {}  # what waits as changes of the leader, by tickets
+        self._written: dict[tuple[int, ...], str | None] = {}  # those that were written; None for a conflict
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -119,8 +152,10 @@ class Shelf:
         twin = known.get(mark, "") or self._marks.get(mark, "")
         if not twin:
             self._marks[mark] = "a proposal that waits"
-            traits = self._judge.traits_of(proposal.source)
-            self._waiting[birth.ticket] = Waiting(birth, proposal, traits, mark)
+            first, *others = birth.context.parents
+            parent = None if others else self._known(first.source)
+            own = self._known(proposal.source)
+            self._waiting[birth.ticket] = Waiting(birth, proposal, own, parent, mark)
         return twin
 
     def take(self, ticket: int) -> Waiting:
@@ -135,22 +170,29 @@ class Shelf:
         if len(self._waiting) <= LIMIT:
             return None
         self._follow(everybody)
-        offers = [*self._offers()]
+        candidates = [*self._proposed()]
         promise = dict.fromkeys(self._waiting, -math.inf)
-        for offer, value in zip(offers, self._promise(offers, everybody), strict=True):
-            assert offer.ticket is not None
-            promise[offer.ticket] = max(promise[offer.ticket], value)
+        for one, value in zip(candidates, self._promise(candidates, everybody), strict=True):
+            (ticket,) = one.tickets
+            promise[ticket] = max(promise[ticket], value)
         return min(promise, key=promise.__getitem__)
 
     def choose(self, everybody: Ranking, rng: Generator) -> Offer | None:
         """Choose what to measure next."""
-        waiting = [*self._waiting.values()]
+        waiting = [*self._waiting]
         if waiting and rng.random() < self._explored:
-            return _as_proposed(waiting[int(rng.integers(len(waiting)))])
+            ticket = waiting[int(rng.integers(len(waiting)))]
+            return Offer((ticket,), "", self._waiting[ticket].proposal.source, "")
         self._follow(everybody)
-        offers = [*self._offers()]
-        offers += [*self._stepped_ideas(rng), *self._steps(rng)]
-        return offers[int(np.argmax(self._promise(offers, everybody)))] if offers else None
+        candidates = [*self._proposed()]
+        candidates += [*self._pairs(rng), *self._stepped_ideas(rng), *self._steps(rng)]
+        promise = np.array(self._promise(candidates, everybody))
+        for place in np.argsort(-promise, kind="stable"):
+            one = candidates[place]
+            source = self._source(one)
+            if source is not None:
+                return Offer(one.tickets, self._leader if one.rebased else "", source, one.said)
+        return None
 
     def _follow(self, everybody: Ranking) -> None:
         """Find the variant that is best as far as is known, and carry all proposals over to it."""
@@ -158,72 +200,99 @@ class Shelf:
         means = [mean for mean, _ in self._judge.posterior(names, everybody)] if names else []
         leader = names[int(np.argmin(means))] if names else ""
         if leader != self._leader:
-            self._leader, self._moved = leader, {}
-        for ticket, one in self._waiting.items():
-            if ticket not in self._moved:
-                self._moved[ticket] = self._rebased(one)
+            self._leader, self._moved, self._written = leader, {}, {}
+            self._base = self._known(self._judge.source(leader))
+        for ticket, one in self._waiting.items() if leader else ():
+            if ticket not in self._moved and one.parent is not None:
+                self._moved[ticket] = _carried(one.parent, one.own, self._base, str(ticket))
 
-    def _rebased(self, waiting: Waiting) -> Offer | None:
-        """Carry a proposal over to the leader; None where it cannot be, or has several parents."""
-        parent, *others = waiting.birth.context.parents
-        if others or not self._leader:
+    def _known(self, source: str) -> Known:
+        return Known(self._judge.traits_of(source), self._judge.tunables(source))
+
+    def _source(self, one: Candidate) -> str | None:
+        """Write a candidate, None where its changes are in conflict."""
+        if not one.rebased:
+            return self._waiting[one.tickets[0]].proposal.source
+        if one.tickets not in self._written:
+            source: str | None = self._judge.source(self._leader)
+            for waiting in (self._waiting[ticket] for ticket in one.tickets):
+                if source is not None:
+                    source = rebased(waiting.birth.context.parents[0].source, waiting.proposal.source, source)
+            self._written[one.tickets] = source
+        source = self._written[one.tickets]
+        try:
+            return source if source is None or not one.values else with_values(source, one.values)
+        except (KeyError, ValueError):  # a number that the merge has not after all
             return None
-        ticket, source, traits = waiting.birth.ticket, waiting.proposal.source, waiting.traits
-        if parent.variant.id != self._leader:
-            moved = rebased(parent.source, source, self._judge.source(self._leader))
-            if moved is None:
-                return None
-            source, traits = moved, self._judge.traits_of(moved)
-        return Offer(ticket, self._leader, source, traits)
 
-    def _offers(self) -> Iterator[Offer]:
+    def _proposed(self) -> Iterator[Candidate]:
         """Yield what waits, as it was proposed and as a change of the leader."""
         for ticket, one in self._waiting.items():
-            yield _as_proposed(one)
-            moved = self._moved[ticket]
-            if moved is not None and moved.base != one.proposal.source:
-                yield moved
+            yield Candidate((ticket,), one.own, one.own.traits, rebased=False)
+            if ticket in self._moved and one.birth.context.parents[0].variant.id != self._leader:
+                yield Candidate((ticket,), self._moved[ticket], self._moved[ticket].traits)
 
-    def _promise(self, offers: Sequence[Offer], everybody: Ranking) -> Sequence[float]:
+    def _promise(self, candidates: Sequence[Candidate], everybody: Ranking) -> Sequence[float]:
         """Return the expected improvements over the leader."""
         fitted = self._judge.fitted(everybody)
-        if fitted is None or not offers:
-            return [0.0] * len(offers)
-        means, deviations = fitted.predict([offer.traits for offer in offers])
+        if fitted is None or not candidates:
+            return [0.0] * len(candidates)
+        means, deviations = fitted.predict([one.traits for one in candidates])
         promise: list[float] = expected_improvement(means, deviations, fitted.least).tolist()
         return promise
 
-    def _steps(self, rng: Generator) -> Iterator[Offer]:
+    def _steps(self, rng: Generator) -> Iterator[Candidate]:
         """Draw steps of the leader's numbers."""
-        if not self._leader:
-            return
-        source, traits = self._judge.source(self._leader), self._judge.traits_of_variant(self._leader)
-        own = Offer(None, self._leader, source, traits)
-        yield from self._stepped(own, self._judge.tunables(source), _STEPS, rng)
+        if self._leader:
+            yield from self._stepped((), self._base, _STEPS, rng)
 
-    def _stepped_ideas(self, rng: Generator) -> Iterator[Offer]:
-        """Draw steps of the numbers of proposals, as changes of the leader."""
-        moved = [one for one in self._moved.values() if one is not None]
-        if not moved:
+    def _pairs(self, rng: Generator) -> Iterator[Candidate]:
+        """Draw pairs of ideas, as changes of the leader."""
+        tickets = [*self._moved]
+        for _ in range(_PAIRS if len(tickets) > 1 else 0):
+            first, second = (
+                tickets[place] for place in sorted(rng.choice(len(tickets), size=2, replace=False))
+            )
+            pair = (first, second)
+            both = _carried(self._base, self._moved[second], self._moved[first], f"{first} {second}")
+            yield Candidate(pair, both, both.traits)
+
+    def _stepped_ideas(self, rng: Generator) -> Iterator[Candidate]:
+        """Draw steps of the numbers of ideas, as changes of the leader."""
+        tickets = [*self._moved]
+        if not tickets:
             return
-        drawn = rng.integers(len(moved), size=_STEPS_OF_IDEAS)
+        drawn = rng.integers(len(tickets), size=_STEPS_OF_IDEAS)
         for place in sorted({*drawn.tolist()}):
-            tunables = self._judge.tunables(moved[place].base)
-            yield from self._stepped(moved[place], tunables, int((drawn == place).sum()), rng)
+            ticket = tickets[place]
+            yield from self._stepped((ticket,), self._moved[ticket], int((drawn == place).sum()), rng)
 
     def _stepped(
-        self, offer: Offer, tunables: Mapping[str, Tunable], count: int, rng: Generator
-    ) -> Iterator[Offer]:
+        self, tickets: tuple[int, ...], known: Known, count: int, rng: Generator
+    ) -> Iterator[Candidate]:
         """Draw up to so many steps of the numbers of a program."""
+        tunables = known.tunables
         for number in range(count if tunables else 0):
             together = min(1 + int(rng.choice(len(_TOGETHER), p=_TOGETHER)), len(tunables))
             picked = sorted(rng.choice(sorted(tunables), size=together, replace=False).tolist())
             moved = {one: value for one in picked if (value := stepped(tunables[one], rng)) is not None}
             if moved:
                 said = change_line({one: (tunables[one].value, value) for one, value in moved.items()})
-                traits = self._judge.stepped(offer.traits, tunables, moved, number)
-                yield Offer(offer.ticket, offer.parent, offer.base, traits, moved, said)
+                traits = self._judge.stepped(known.traits, tunables, moved, number)
+                yield Candidate(tickets, known, traits, values=moved, said=said)
 
 
-def _as_proposed(waiting: Waiting) -> Offer:
-    return Offer(waiting.birth.ticket, "", waiting.proposal.source, waiting.traits)
+def _carried(parent: Known, child: Known, onto: Known, mark: str) -> Known:
+    """Return what is known of a child that is carried over to another parent, before it is written."""
+    lines = _merged(parent.traits.lines, child.traits.lines, onto.traits.lines)
+    numbers = _merged(parent.traits.numbers, child.traits.numbers, onto.traits.numbers)
+    return Known(
+        Traits(surrogate.apart(lines, mark), numbers),
+        _merged(parent.tunables, child.tunables, onto.tunables),
+    )
+
+
+def _merged(parent: Mapping[str, T], child: Mapping[str, T], onto: Mapping[str, T]) -> dict[str, T]:
+    """Return ``onto`` with what ``child`` has otherwise than ``parent``."""
+    kept = {key: value for key, value in onto.items() if key in child or key not in parent}
+    return kept | {key: value for key, value in child.items() if parent.get(key) != value}

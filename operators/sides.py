@@ -52,7 +52,7 @@ class Text:
         return "".join(self.lines[self.statements[at].start : self.statements[stop - 1].stop])
 
 
-@lru_cache(maxsize=16)  # one text is merged with many others
+@lru_cache(maxsize=64)  # one text is merged with many others
 def _text_of(source: str) -> Text:
     return Text(source)
 

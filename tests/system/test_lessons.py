@@ -50,7 +50,7 @@ def test_a_model_looks_back_and_what_a_person_writes_is_kept(text: Path, tmp_pat
 
         file.write_text("! try a convolution\n- an old lesson\n")
         before = len(server.requests)
-        done = evolve("resume", "run", "--evaluations", 40, "--json", cwd=tmp_path)
+        done = evolve("resume", "run", "--evaluations", 60, "--json", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         later = asked(server)[before:]
     assert any("- ! try a convolution\n- an old lesson" in prompt for prompt in later)
