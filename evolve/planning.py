@@ -16,7 +16,7 @@ from evolve.memory import Memory
 from evolve.policy import Policy
 from evolve.race import SEED, Race
 from evolve.seeds import CONFIRM
-from evolve.shelf import Offer, Shelf
+from evolve.shelf import Shelf
 from evolve.stopping import Bars
 from evolve.wishes import Next, Wish
 from operators.edits import one_line
@@ -146,15 +146,16 @@ class Planner:
         more = self._policy.proposals
         for model, share in ((False, _PLAIN if self._breeder.asks else 1.0), (True, 1.0)):
             self._due[model] = min(self._due[model] + share * more, _MOST_DUE)
-        taken = [self._shelf.take(ticket) for ticket in chosen.tickets]
-        for ticket in chosen.tickets:
-            self._docket.unshelve(ticket)
-        proposal = _written(chosen, [one.proposal for one in taken])
-        self._docket.propose(self.ticket, proposal)
+        if chosen.ticket is None:
+            self._docket.propose(self.ticket, Proposal(chosen.source, chosen.said, Syntactic.name))
+            return self._breeder.known(self.ticket, Arm(Syntactic.name), [chosen.parent])
+        waiting = self._shelf.take(chosen.ticket)
+        self._docket.unshelve(chosen.ticket)
+        said = one_line("; ".join(part for part in (waiting.proposal.hypothesis, chosen.said) if part))
+        self._docket.propose(self.ticket, replace(waiting.proposal, source=chosen.source, hypothesis=said))
         if chosen.parent:
-            arm = taken[0].birth.arm if taken else Arm(proposal.operator)
-            return self._breeder.known(self.ticket, arm, [chosen.parent])
-        return replace(taken[0].birth, ticket=self.ticket, operator=None, part=Part.MEASURE)
+            return self._breeder.known(self.ticket, waiting.birth.arm, [chosen.parent])
+        return replace(waiting.birth, ticket=self.ticket, operator=None, part=Part.MEASURE)
 
     def _cost(self, job: Job) -> float:
         """Return the bursts that a job may take; a birth ends with a short one, if there are any."""
@@ -262,12 +263,3 @@ class Planner:
         """Say whether the operator has answered, whatever came of it."""
         ticket = birth.ticket
         return self._docket.proposed(ticket) is not None or self._docket.admitted(ticket) is not None
-
-
-def _written(chosen: Offer, ideas: Sequence[Proposal]) -> Proposal:
-    """Return what was chosen as a proposal, with the words and the dollars of all that went into it."""
-    said = one_line("; ".join(part for part in (*(one.hypothesis for one in ideas), chosen.said) if part))
-    if not ideas:
-        return Proposal(chosen.source, said, Syntactic.name)
-    dollars = sum(one.dollars for one in ideas)
-    return replace(ideas[0], source=chosen.source, hypothesis=said, dollars=dollars)

@@ -7,9 +7,8 @@ decided when a slot is free, by all that is known then: the expected improvement
 all alike.
 
 While proposals wait, another variant may have become the best: the leader. Each is therefore also offered as
-a change of that one (see ``rebasing``), with some of its numbers stepped, and together with another one: an
-idea has to prove itself on the best there is, at numbers that suit it, and some help only together. So are
-steps of the leader's own numbers.
+a change of that one (see ``rebasing``), and with some of its numbers stepped: an idea has to prove itself on
+the best there is, at numbers that suit it. So are steps of the leader's own numbers.
 """
 
 from __future__ import annotations
@@ -44,7 +43,6 @@ _STEPS, _STEPS_OF_IDEAS = (
     12,
     24,
 )  # steps of the numbers of the leader, and of ideas, that are offered each time
-_PAIRS = 12  # pairs of ideas that are offered each time
 _TOGETHER = (0.5, 0.3, 0.2)  # chances of stepping 1, 2 or 3 numbers at once
 _TOP = 16  # variants among which the leader is looked for
 
@@ -86,7 +84,7 @@ class Candidate:
     """A program that may be measured next, and need not be written yet.
 
     Args:
-        tickets: jobs whose proposals it comes of; none for a step of the leader's own numbers.
+        ticket: job whose proposal it comes of; None for a step of the leader's own numbers.
         known: what is known of it, before its numbers are stepped.
         traits: what it is compared by.
         rebased: whether it is a change of the leader; else it is just what a job proposed.
@@ -94,7 +92,7 @@ class Candidate:
         said: which, in one line.
     """
 
-    tickets: tuple[int, ...]
+    ticket: int | None
     known: Known
     traits: Traits
     rebased: bool = True
@@ -107,13 +105,13 @@ class Offer:
     """What is to be measured next.
 
     Args:
-        tickets: jobs whose proposals it comes of; none for a step of the parent's numbers.
+        ticket: job whose proposal it comes of; None for a step of the parent's numbers.
         parent: id of its parent; empty where it is just what a job proposed.
         source: its text.
         said: which numbers were stepped, in one line.
     """
 
-    tickets: tuple[int, ...]
+    ticket: int | None
     parent: str
     source: str
     said: str
@@ -135,7 +133,7 @@ class Shelf:
         self._leader = ""
         self._base = Known(Traits({}, {}), {})  # of the leader
         self._moved: dict[int, Known] = {}  # what waits as changes of the leader, by tickets
-        self._written: dict[tuple[int, ...], str | None] = {}  # those that were written; None for a conflict
+        self._written: dict[int | None, str | None] = {}  # those that were written; None for a conflict
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -173,8 +171,8 @@ class Shelf:
         candidates = [*self._proposed()]
         promise = dict.fromkeys(self._waiting, -math.inf)
         for one, value in zip(candidates, self._promise(candidates, everybody), strict=True):
-            (ticket,) = one.tickets
-            promise[ticket] = max(promise[ticket], value)
+            assert one.ticket is not None
+            promise[one.ticket] = max(promise[one.ticket], value)
         return min(promise, key=promise.__getitem__)
 
     def choose(self, everybody: Ranking, rng: Generator) -> Offer | None:
@@ -182,16 +180,16 @@ class Shelf:
         waiting = [*self._waiting]
         if waiting and rng.random() < self._explored:
             ticket = waiting[int(rng.integers(len(waiting)))]
-            return Offer((ticket,), "", self._waiting[ticket].proposal.source, "")
+            return Offer(ticket, "", self._waiting[ticket].proposal.source, "")
         self._follow(everybody)
         candidates = [*self._proposed()]
-        candidates += [*self._pairs(rng), *self._stepped_ideas(rng), *self._steps(rng)]
+        candidates += [*self._stepped_ideas(rng), *self._steps(rng)]
         promise = np.array(self._promise(candidates, everybody))
         for place in np.argsort(-promise, kind="stable"):
             one = candidates[place]
             source = self._source(one)
             if source is not None:
-                return Offer(one.tickets, self._leader if one.rebased else "", source, one.said)
+                return Offer(one.ticket, self._leader if one.rebased else "", source, one.said)
         return None
 
     def _follow(self, everybody: Ranking) -> None:
@@ -210,27 +208,30 @@ class Shelf:
         return Known(self._judge.traits_of(source), self._judge.tunables(source))
 
     def _source(self, one: Candidate) -> str | None:
-        """Write a candidate, None where its changes are in conflict."""
-        if not one.rebased:
-            return self._waiting[one.tickets[0]].proposal.source
-        if one.tickets not in self._written:
-            source: str | None = self._judge.source(self._leader)
-            for waiting in (self._waiting[ticket] for ticket in one.tickets):
-                if source is not None:
-                    source = rebased(waiting.birth.context.parents[0].source, waiting.proposal.source, source)
-            self._written[one.tickets] = source
-        source = self._written[one.tickets]
+        """Write a candidate, None where its changes are in conflict with the leader's."""
+        ticket = one.ticket
+        if not one.rebased and ticket is not None:
+            return self._waiting[ticket].proposal.source
+        if ticket not in self._written:
+            base = self._judge.source(self._leader)
+            self._written[ticket] = base if ticket is None else self._rebased(self._waiting[ticket], base)
+        source = self._written[ticket]
         try:
             return source if source is None or not one.values else with_values(source, one.values)
         except (KeyError, ValueError):  # a number that the merge has not after all
             return None
 
+    def _rebased(self, waiting: Waiting, base: str) -> str | None:
+        parent = waiting.birth.context.parents[0]
+        own = parent.variant.id == self._leader
+        return waiting.proposal.source if own else rebased(parent.source, waiting.proposal.source, base)
+
     def _proposed(self) -> Iterator[Candidate]:
         """Yield what waits, as it was proposed and as a change of the leader."""
         for ticket, one in self._waiting.items():
-            yield Candidate((ticket,), one.own, one.own.traits, rebased=False)
+            yield Candidate(ticket, one.own, one.own.traits, rebased=False)
             if ticket in self._moved and one.birth.context.parents[0].variant.id != self._leader:
-                yield Candidate((ticket,), self._moved[ticket], self._moved[ticket].traits)
+                yield Candidate(ticket, self._moved[ticket], self._moved[ticket].traits)
 
     def _promise(self, candidates: Sequence[Candidate], everybody: Ranking) -> Sequence[float]:
         """Return the expected improvements over the leader."""
@@ -244,18 +245,7 @@ class Shelf:
     def _steps(self, rng: Generator) -> Iterator[Candidate]:
         """Draw steps of the leader's numbers."""
         if self._leader:
-            yield from self._stepped((), self._base, _STEPS, rng)
-
-    def _pairs(self, rng: Generator) -> Iterator[Candidate]:
-        """Draw pairs of ideas, as changes of the leader."""
-        tickets = [*self._moved]
-        for _ in range(_PAIRS if len(tickets) > 1 else 0):
-            first, second = (
-                tickets[place] for place in sorted(rng.choice(len(tickets), size=2, replace=False))
-            )
-            pair = (first, second)
-            both = _carried(self._base, self._moved[second], self._moved[first], f"{first} {second}")
-            yield Candidate(pair, both, both.traits)
+            yield from self._stepped(None, self._base, _STEPS, rng)
 
     def _stepped_ideas(self, rng: Generator) -> Iterator[Candidate]:
         """Draw steps of the numbers of ideas, as changes of the leader."""
@@ -265,11 +255,9 @@ class Shelf:
         drawn = rng.integers(len(tickets), size=_STEPS_OF_IDEAS)
         for place in sorted({*drawn.tolist()}):
             ticket = tickets[place]
-            yield from self._stepped((ticket,), self._moved[ticket], int((drawn == place).sum()), rng)
+            yield from self._stepped(ticket, self._moved[ticket], int((drawn == place).sum()), rng)
 
-    def _stepped(
-        self, tickets: tuple[int, ...], known: Known, count: int, rng: Generator
-    ) -> Iterator[Candidate]:
+    def _stepped(self, ticket: int | None, known: Known, count: int, rng: Generator) -> Iterator[Candidate]:
         """Draw up to so many steps of the numbers of a program."""
         tunables = known.tunables
         for number in range(count if tunables else 0):
@@ -279,7 +267,7 @@ class Shelf:
             if moved:
                 said = change_line({one: (tunables[one].value, value) for one, value in moved.items()})
                 traits = self._judge.stepped(known.traits, tunables, moved, number)
-                yield Candidate(tickets, known, traits, values=moved, said=said)
+                yield Candidate(ticket, known, traits, values=moved, said=said)
 
 
 def _carried(parent: Known, child: Known, onto: Known, mark: str) -> Known:
