@@ -31,10 +31,8 @@ from population.variant import Measurement, Purpose, Value, Variant
 TUNED = "tuned"
 """Kind of the event that ends a tuning."""
 
-_FLOOR, _LOW_FLOOR = 0.1, 0.02
-"""Share of the bursts that the best quarter may be tuned with whatever tunings brought so far: where children
-are measured at the numbers they came with, and where the shelf steps these."""
-
+_FLOOR = 0.1  # share of the bursts that the best quarter may be tuned with whatever tunings brought so far
+_SHARE = 0.05  # of the bursts that tunings may have where the shelf steps numbers as well
 _ROUNDS = 3  # tunings in a row before a variant is offered to the race
 
 Told = Callable[[str, str, Mapping[str, object]], None]
@@ -192,12 +190,12 @@ class Tunings:
     def _pays(self, name: str) -> bool:
         """Say whether a tuning of a variant brings more than a birth."""
         candidate = self.candidate(name) if self._policy.trials else None
-        if candidate is None:
+        share = self._spent / max(self._counts.evaluations, 1.0)
+        if candidate is None or (self._policy.proposals and share >= _SHARE):
             return False
         if trials.expected_gain(candidate, self._run) > self.worth:
             return True
-        floor = _LOW_FLOOR if self._policy.proposals else _FLOOR
-        learning = self._spent < floor * self._counts.evaluations
+        learning = share < _FLOOR
         return learning and not self._note(name) and self._breeder.in_best_quarter(name)
 
     def _standing(self, name: str) -> tuple[float, float]:

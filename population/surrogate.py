@@ -26,6 +26,9 @@ from population.genome import Tunable, digest
 Array = NDArray[np.float64]
 
 _CHANGE, _WHOLE, _NUMBER = 2.0, 2.0, 1.5  # variances of the effects, in squares of a typical effect
+_LARGEST = (
+    3  # lines that a change counts for at most: neighbours are told apart, and a rewrite is no revolution
+)
 _OWN = 0.1  # of a change, what a program has for itself
 _FADING = 0.15  # how much less changes say of others with each that they do not share
 _WIDTH = 0.25  # share of a number's range over which its effect is much the same
@@ -38,8 +41,9 @@ class Traits:
 
     Args:
         lines: what the program has and the seed has not, and the other way round, the values of its numbers
-            left out; each with its weight: the squares of a change's weights sum up to 1, however many lines
-            it has. And one line that no other program has, for what lines do not show.
+            left out; each with its weight. The squares of the weights sum up to 1 for a line that takes the
+            place of another, and are shared out in larger changes (see ``_LARGEST``). And one line that no
+            other program has, for what lines do not show.
         numbers: where each number lies in its range, 0 to 1; a choice is a number for each of its words.
     """
 
@@ -76,7 +80,7 @@ def traits_of(source: str, tunables: Sequence[Tunable], seed: Sequence[str]) -> 
         if tag != "equal":
             changed = [*(f"-{line}" for line in seed[start:end]), *(f"+{line}" for line in own[at:stop])]
             for line in changed:
-                weights[line] += 1.0 / len(changed)
+                weights[line] += min(max(end - start, stop - at), _LARGEST) / len(changed)
     lines = {line: math.sqrt(weight) for line, weight in weights.items()}
     return Traits(apart(lines, digest(source)), numbers_of(tunables))
 

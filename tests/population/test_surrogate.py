@@ -37,12 +37,21 @@ def test_the_values_of_numbers_are_no_lines() -> None:
     assert own.numbers == {"RATE": pytest.approx(1.0), "KIND=a": 0.0, "KIND=b": 1.0}
 
 
-def test_a_change_weighs_the_same_however_many_lines_it_has() -> None:
-    short, long = (traits(SEED + "y\n" * count) for count in (1, 9))
-    assert short.lines["+y"] == pytest.approx(1.0)
-    assert long.lines["+y"] == pytest.approx(1.0)
-    two = traits(SEED + "y\nz\n")
-    assert two.lines["+y"] ** 2 + two.lines["+z"] ** 2 == pytest.approx(1.0)
+def changes(source: str) -> dict[str, float]:
+    """Return the squares of the weights of what a source has otherwise than the lines p, q, r and s."""
+    lines = surrogate.traits_of(source, (), "pqrs").lines
+    return {line: weight**2 for line, weight in lines.items() if line[0] != "="}
+
+
+def test_a_line_that_is_replaced_counts_for_one_change_and_a_rewrite_for_three() -> None:
+    assert changes("p\nq\nb\ns") == pytest.approx({"-r": 0.5, "+b": 0.5})
+    assert changes("p\nq\nr\ns\nb") == pytest.approx({"+b": 1.0})
+    assert sum(changes("\n".join(map(str, range(40)))).values()) == pytest.approx(3.0)
+
+
+def test_two_changes_side_by_side_are_each_what_they_are_alone() -> None:
+    one, other = changes("p\na\nr\ns"), changes("p\nq\nb\ns")
+    assert changes("p\na\nb\ns") == pytest.approx(one | other)
 
 
 def test_without_noise_what_was_measured_is_known() -> None:
