@@ -367,12 +367,12 @@ class Late(NoisyExecutor):
     running: list[str] = field(default_factory=list)
 
     async def run(self, job: Job, watch: Watch) -> Result:
-        for _ in range(200 if job.name == "v1-first-0" else 0):
-            await asyncio.sleep(0)
-        if job.name == "v1-first-0":
+        for _ in range(500 if job.name == "v1-first-0" else 0):
             with closing(Population.open(self.folder)) as population:
-                self.running.extend(population.notes(RUNNING).values())
-                assert len(population.variants) > 2
+                self.running[:] = population.notes(RUNNING).values()
+                if len(population.variants) > 2 and len(self.running) == 1:
+                    break
+            await asyncio.sleep(0.01)
         return await super().run(job, watch)
 
 
