@@ -220,13 +220,8 @@ class Breeder:
 
         It is an estimate, and no proof: None before anybody has a score, or where relatives do not count.
         """
-        names = self._members.everybody.best(_ELITES)
-        if not names or not self._choosing.pooled:
-            return None
-        worth = self._judge.posterior(names, self._members.everybody)
-        best = min(range(len(names)), key=lambda place: worth[place][0])
-        mean, deviation = worth[best]
-        return names[best], self._direction.key(mean), deviation
+        found = self._judge.leader(self._members.everybody) if self._choosing.pooled else None
+        return None if found is None else (found[0], self._direction.key(found[1]), found[2])
 
     def challenger(self, champion: str, used: float) -> str | None:
         """Return the leader, if it is worth the bursts of a race with the champion.

@@ -17,6 +17,7 @@ from population.surrogate import Point, Surrogate, Traits
 from population.variant import Direction, Value
 
 _BEST, _LATEST = 48, 80  # variants that are looked at: a fit costs the cube of their number
+_TOP = 16  # variants among which the leader is looked for
 _KNOWN = 1024  # programs whose traits are kept in memory
 
 
@@ -65,6 +66,16 @@ class Judge:
         means, deviations = fitted.predict([*map(self.traits_of_variant, names)])
         return [*zip(means.tolist(), deviations.tolist(), strict=True)]
 
+    def leader(self, everybody: Ranking) -> tuple[str, float, float] | None:
+        """Return who is best as far as is known, with mean and deviation; None before anybody has a score."""
+        names = everybody.best(_TOP)
+        if not names:
+            return None
+        return min(
+            ((name, *worth) for name, worth in zip(names, self.posterior(names, everybody), strict=True)),
+            key=lambda one: one[1],
+        )
+
     def source(self, name: str) -> str:
         """Return a variant's text."""
         return self._population.source(self._population.variants[name].digest)
@@ -91,15 +102,16 @@ class Judge:
         """Return what a known source is compared by."""
         found = self._traits.get(digest)
         if found is None:
-            found = self.traits_of(self._population.source(digest))
+            source = self._population.source(digest)
+            found = self.traits_of(source, self.tunables(source))
             while len(self._traits) >= _KNOWN:
                 del self._traits[next(iter(self._traits))]
             self._traits[digest] = found
         return found
 
-    def traits_of(self, source: str) -> Traits:
-        """Return what a source is compared by; one that cannot be read has no numbers."""
-        return surrogate.traits_of(source, [*self.tunables(source).values()], self._seed_lines)
+    def traits_of(self, source: str, tunables: Mapping[str, Tunable]) -> Traits:
+        """Return what a source with these numbers is compared by."""
+        return surrogate.traits_of(source, [*tunables.values()], self._seed_lines)
 
     def tunables(self, source: str) -> Mapping[str, Tunable]:
         """Return the numbers of a source by name; one that cannot be read has none."""

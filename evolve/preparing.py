@@ -26,6 +26,7 @@ from population.genome import parse_tunables
 NO_MODEL = "none"
 _CPU_SECONDS, _CUDA_SECONDS = 20.0, 300.0
 _COUNT = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
+_BRIEF = 10.0  # seconds of a burst beside which the choice of the next one takes no time
 _TOKEN_LIMIT = 600.0  # seconds, the hard limit of a token budget when --burst gives none
 
 
@@ -208,9 +209,6 @@ def _check_prices(choice: Choice, settings: Settings) -> None:
                 f"--dollars: no price is known for {model.name}; give one with "
                 f"--price {model.name}=INPUT,OUTPUT in dollars per million tokens"
             )
-
-
-_BRIEF = 10.0  # seconds of a burst beside which the choice of the next one takes no time
 
 
 def _completed(settings: Settings, task: LanguageTask, choice: Choice, devices: tuple[str, ...]) -> Settings:

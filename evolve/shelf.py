@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -44,7 +44,6 @@ _STEPS, _STEPS_OF_IDEAS = (
     24,
 )  # steps of the numbers of the leader, and of ideas, that are offered each time
 _TOGETHER = (0.5, 0.3, 0.2)  # chances of stepping 1, 2 or 3 numbers at once
-_TOP = 16  # variants among which the leader is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,6 @@ class Candidate:
 
     Args:
         ticket: job whose proposal it comes of; None for a step of the leader's own numbers.
-        known: what is known of it, before its numbers are stepped.
         traits: what it is compared by.
         rebased: whether it is a change of the leader; else it is just what a job proposed.
         values: the numbers that are stepped.
@@ -93,7 +91,6 @@ class Candidate:
     """
 
     ticket: int | None
-    known: Known
     traits: Traits
     rebased: bool = True
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -194,9 +191,8 @@ class Shelf:
 
     def _follow(self, everybody: Ranking) -> None:
         """Find the variant that is best as far as is known, and carry all proposals over to it."""
-        names = everybody.best(_TOP)
-        means = [mean for mean, _ in self._judge.posterior(names, everybody)] if names else []
-        leader = names[int(np.argmin(means))] if names else ""
+        known = self._judge.leader(everybody)
+        leader = known[0] if known else ""
         if leader != self._leader:
             self._leader, self._moved, self._written = leader, {}, {}
             self._base = self._known(self._judge.source(leader))
@@ -205,7 +201,12 @@ class Shelf:
                 self._moved[ticket] = _carried(one.parent, one.own, self._base, str(ticket))
 
     def _known(self, source: str) -> Known:
-        return Known(self._judge.traits_of(source), self._judge.tunables(source))
+        """Tell what is known of a source; in which lines its numbers stand is no difference."""
+        tunables = self._judge.tunables(source)
+        return Known(
+            self._judge.traits_of(source, tunables),
+            {name: replace(one, line=0) for name, one in tunables.items()},
+        )
 
     def _source(self, one: Candidate) -> str | None:
         """Write a candidate, None where its changes are in conflict with the leader's."""
@@ -229,9 +230,9 @@ class Shelf:
     def _proposed(self) -> Iterator[Candidate]:
         """Yield what waits, as it was proposed and as a change of the leader."""
         for ticket, one in self._waiting.items():
-            yield Candidate(ticket, one.own, one.own.traits, rebased=False)
+            yield Candidate(ticket, one.own.traits, rebased=False)
             if ticket in self._moved and one.birth.context.parents[0].variant.id != self._leader:
-                yield Candidate(ticket, self._moved[ticket], self._moved[ticket].traits)
+                yield Candidate(ticket, self._moved[ticket].traits)
 
     def _promise(self, candidates: Sequence[Candidate], everybody: Ranking) -> Sequence[float]:
         """Return the expected improvements over the leader."""
@@ -267,7 +268,7 @@ class Shelf:
             if moved:
                 said = change_line({one: (tunables[one].value, value) for one, value in moved.items()})
                 traits = self._judge.stepped(known.traits, tunables, moved, number)
-                yield Candidate(ticket, known, traits, values=moved, said=said)
+                yield Candidate(ticket, traits, values=moved, said=said)
 
 
 def _carried(parent: Known, child: Known, onto: Known, mark: str) -> Known:

@@ -137,6 +137,17 @@ def test_a_proposal_is_offered_as_a_change_of_who_has_become_the_leader(bench: B
     assert any(one.said for one in chosen)
 
 
+def test_a_step_of_an_idea_that_moves_lines_begins_at_the_leaders_numbers(bench: Bench) -> None:
+    for number in range(4):
+        bench.add(f"v{number + 1}", SEED.replace("X = 1.0", "X = 0.25") + f"good{number}()\n", 0.5, "v0")
+    shelf = bench.shelf()
+    put(shelf, 1, "import math\n" + SEED)
+    offers = [shelf.choose(bench.everybody, np.random.default_rng(n)) for n in range(20)]
+    stepped = [one for one in offers if one is not None and one.ticket == 1 and one.said]
+    assert stepped
+    assert all(one.said.startswith("X 0.25 -> ") for one in stepped)
+
+
 def test_an_idea_is_not_offered_on_a_leader_that_it_is_in_conflict_with(bench: Bench) -> None:
     bench.add("v1", SEED.replace("Y = 3", "Y = 5"), 0.5, "v0")
     shelf = bench.shelf()
