@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -87,6 +88,33 @@ def test_a_write_in_a_thread_ends_before_whoever_is_cancelled_goes_on() -> None:
 
     asyncio.run(cancelled())
     assert order == ["written", "cancelled"]
+
+
+def test_a_write_that_fails_when_nobody_waits_for_it_any_more_is_not_complained_of() -> None:
+    begun, go = threading.Event(), threading.Event()
+    complaints: list[dict[str, Any]] = []
+
+    def broken() -> None:
+        begun.set()
+        go.wait(5.0)
+        raise OSError(errno.ENOSPC, "no space left", "a file")
+
+    async def cancelled() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+        task = asyncio.create_task(room([]).aside(broken))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        del task
+        gc.collect()
+
+    asyncio.run(cancelled())
+    gc.collect()
+    assert complaints == []
 
 
 def test_while_a_write_in_a_thread_takes_its_time_others_go_on() -> None:

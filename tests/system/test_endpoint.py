@@ -22,7 +22,7 @@ pytestmark = pytest.mark.system
 
 MODEL = "openai/scripted"
 PARALLEL = 2
-EVALUATIONS = 18
+EVALUATIONS = 30
 FLAGS = ("--burst", 0.4, "--slots", 1, "--ahead", 6, "--llm-parallel", PARALLEL, "--seed", 1)
 
 
