@@ -153,7 +153,8 @@ async def _hurried(child: asyncio.subprocess.Process) -> None:
     if child.returncode is None:
         process.kill(child.pid, signal.SIGINT)
         try:
-            await asyncio.wait_for(child.wait(), _PATIENCE)
+            async with asyncio.timeout(_PATIENCE):
+                await child.wait()
         except TimeoutError:
             process.kill(child.pid)
             await child.wait()

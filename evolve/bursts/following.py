@@ -27,9 +27,11 @@ async def ended(control: socket.socket, by_itself: bool) -> dict[str, Any] | Non
     """Have the supervisor end the burst, unless it is ending by itself; return what it says of the end."""
     if by_itself:
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(receive(control), timeout=2)
+            async with asyncio.timeout(2):
+                return await receive(control)
     end(control)
-    return await asyncio.wait_for(receive(control), timeout=PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        return await receive(control)
 
 
 async def follow(

@@ -71,7 +71,8 @@ class Trusted:
         message: dict[str, Any] | None = None
         struck = False
         try:
-            message = await asyncio.wait_for(self.receive(), timeout=_STARTS)
+            async with asyncio.timeout(_STARTS):
+                message = await self.receive()
             struck = message is None and await self._struck()
         except TimeoutError:
             pass

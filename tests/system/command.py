@@ -46,9 +46,20 @@ def started(*arguments: object, cwd: Path, **extra: str) -> Iterator[subprocess.
 
 
 def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    """Wait for a process to end, and take what it said since."""
-    out, err = process.communicate(timeout=90)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    """Wait for a process to end, and take what it said since.
+
+    Not by ``communicate``, which passes over what has been read ahead of the lines taken so far.
+    """
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with ThreadPoolExecutor(2) as pool:
+        out, err = (pool.submit(stream.read) for stream in (process.stdout, process.stderr))
+        try:
+            code = process.wait(timeout=90)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(process.args, code, out.result(), err.result())
 
 
 def evolve(*arguments: object, cwd: Path, **extra: str) -> subprocess.CompletedProcess[str]:
