@@ -206,6 +206,11 @@ class Breeder:
         return self._choosing.pooled
 
     @property
+    def stagnates(self) -> bool:
+        """Say whether no lineage has gained for long."""
+        return self._lineages.level > 0
+
+    @property
     def judge(self) -> Judge:
         """What variants are probably worth."""
         return self._judge
@@ -238,7 +243,7 @@ class Breeder:
             return None
         ((own, _),) = self._worth([champion])
         lead = own - self._direction.key(leader[1])
-        late = used > _LATE or self._lineages.level > 0
+        late = used > _LATE or self.stagnates
         wanted = (_SMALL_LEAD if late else _LEAD) * (0.0 if math.isnan(noise) else noise)
         return leader[0] if lead > wanted else None
 

@@ -11,6 +11,7 @@ from evolve.docket import (
     PROGRESS,
     RUNNING,
     SHELF,
+    STANDING,
     WISHES,
     Planned,
     job_of,
@@ -20,6 +21,7 @@ from evolve.docket import (
     wish_of,
 )
 from evolve.errors import InputError
+from evolve.ideas import Standing
 from evolve.jobs import Measure, Reflect
 from evolve.rungs import PROMOTED
 from evolve.runs import looked_at
@@ -87,6 +89,11 @@ def _shelved(note: Note) -> Mention:
     return Mention(sources=tuple((one.variant.id, one.variant.digest) for one in shown))
 
 
+def _standing(note: Note) -> Mention:
+    Standing(note.value)
+    return Mention(notes=((SHELF, str(int(note.key))),))
+
+
 def _progress(note: Note) -> Mention:
     job = ((JOBS, note.key),)
     if "variant" in note.value:
@@ -126,6 +133,7 @@ _LOOKS: Mapping[str, Callable[[Note], Mention]] = {
     PROGRESS: _progress,
     RUNNING: _running,
     SHELF: _shelved,
+    STANDING: _standing,
     WISHES: _wish,
     PROMOTED: _promoted,
 }

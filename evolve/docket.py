@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from evolve.ideas import Standing
 from evolve.jobs import Birth, Job, Measure, Part, Reflect, Tune
 from evolve.stopping import Bar
 from evolve.wishes import Next, Wish
@@ -26,7 +27,7 @@ from population.store import Population
 from population.variant import Measurement, Purpose
 
 JOBS, PROGRESS, RUNNING, WISHES = "notes.jobs", "notes.progress", "notes.running", "notes.wishes"
-SHELF = "notes.shelf"
+SHELF, STANDING = "notes.shelf", "notes.standing"
 PATIENCE = 3
 """Crashes that a source may be running at before it is taken for their cause; the last of them alone."""
 
@@ -45,6 +46,8 @@ class Planned:
     part: Part = Part.WHOLE
     bar: Bar = ()
     spare: bool = False
+    ideas: tuple[int, ...] = ()
+    put_together: bool = False
 
 
 class Docket:
@@ -135,23 +138,29 @@ class Docket:
     # The shelf
 
     def shelve(self, birth: Birth, proposal: Proposal) -> None:
-        """Write down a proposal that waits for a burst."""
+        """Write down a proposal that has a place on the shelf, and waits."""
         value = {**_written(birth), "proposal": msgspec.to_builtins(proposal)}
         self._population.stage(Note(SHELF, str(birth.ticket), value))
 
-    def unshelve(self, ticket: int) -> None:
-        """Cross out a proposal that waits no more."""
-        self._population.stage(Gone(SHELF, str(ticket)))
+    def stand(self, ticket: int, standing: Standing) -> None:
+        """Write down how a proposal on the shelf stands now."""
+        self._population.stage(Note(STANDING, str(ticket), standing.value))
 
-    def shelf(self) -> Iterator[tuple[Planned, Proposal]]:
-        """Yield the proposals that wait, with the births that they came of, in the order of their tickets.
+    def unshelve(self, ticket: int) -> None:
+        """Cross out a proposal that has lost its place."""
+        self._population.stage(Gone(SHELF, str(ticket)), Gone(STANDING, str(ticket)))
+
+    def shelf(self) -> Iterator[tuple[Planned, Proposal, Standing]]:
+        """Yield the proposals on the shelf, with the births that they came of, in the order of their tickets.
 
         Those whose parents' sources are gone are crossed out.
         """
-        for key in sorted(notes := self._population.notes(SHELF), key=int):
+        notes, standings = self._population.notes(SHELF), self._population.notes(STANDING)
+        for key in sorted(notes, key=int):
             planned, proposal = shelved_of(notes[key])
+            standing = Standing(standings.get(key, Standing.WAITS))
             try:
-                yield self._sourced(planned), proposal
+                yield self._sourced(planned), proposal, standing
             except Corrupt:
                 self.unshelve(planned.ticket)
 
@@ -268,7 +277,8 @@ def job_of(value: Any) -> Planned | Measure | Tune | Reflect:
             context = msgspec.convert(json.loads(value["context"]), Context)
             arm, bar = Arm(**value["arm"]), tuple(value.get("bar", ()))
             part, spare = Part(value.get("part", Part.WHOLE)), bool(value.get("spare", False))
-            return Planned(value["ticket"], arm, value["island"], context, part, bar, spare)
+            ideas, own = tuple(map(int, value.get("ideas", ()))), bool(value.get("put_together", False))
+            return Planned(value["ticket"], arm, value["island"], context, part, bar, spare, ideas, own)
         case "measure":
             return msgspec.convert(value["job"], Measure)
         case "reflect":
@@ -316,6 +326,8 @@ def _written(job: Job) -> dict[str, Any]:
         "context": _text(context),
         "bar": job.bar,
         "spare": job.spare,
+        "ideas": job.ideas,
+        "put_together": job.put_together,
     }
 
 

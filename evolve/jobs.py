@@ -38,6 +38,8 @@ class Birth:
         part: what of it is to be done.
         bar: what the learning curve of its full burst must not be worse than (see ``stopping``).
         spare: let the child run on where it would be stopped.
+        ideas: jobs whose proposals, from the shelf, are in it.
+        put_together: whether the search put it together itself, with all that is known in view.
     """
 
     ticket: int
@@ -49,6 +51,8 @@ class Birth:
     part: Part = Part.WHOLE
     bar: Bar = ()
     spare: bool = False
+    ideas: tuple[int, ...] = ()
+    put_together: bool = False
 
     @property
     def cost(self) -> int:

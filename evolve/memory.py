@@ -101,7 +101,7 @@ class Memory:
         return self._chronicle.ideas.known
 
     def judged(
-        self, context: Context, proposal: Proposal, ticket: int, ordered: bool
+        self, context: Context, proposal: Proposal, ticket: int, ordered: bool, refuse: bool = True
     ) -> Refusal | dict[str, object]:
         """Refuse an idea that was tried before, in vain; else return what is to be recorded of it.
 
@@ -110,6 +110,7 @@ class Memory:
             proposal: what it made of it.
             ticket: of the birth; with the seed it decides on a re-test.
             ordered: judge by what was known when the birth was planned, whatever has come in since.
+            refuse: whether it may be refused.
         """
         if not self._rules.on or len(proposal.source) > LONGEST:
             return {}
@@ -118,7 +119,7 @@ class Memory:
             return {}
         idea: dict[str, object] = {"edit": done.written()}
         known = context.known if ordered else None
-        repeat = self._repeat(context, done, known)
+        repeat = self._repeat(context, done, known) if refuse else None
         if repeat is None:
             return idea
         likely = repeats.chance(repeat, self._rules.retest, self._distance(context, repeat))

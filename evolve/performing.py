@@ -160,7 +160,9 @@ class Performer:
             twin = next((one.variant.id for one in tuned if admission.mark(one.source) == mark), None)
         if twin is not None:
             return admission.copy_of(proposal, twin)
-        idea = self._memory.judged(birth.context, proposal, birth.ticket, self._policy.ordered)
+        idea = self._memory.judged(
+            birth.context, proposal, birth.ticket, self._policy.ordered, refuse=not birth.put_together
+        )
         if isinstance(idea, Refusal):
             return idea
         parents = [parent.variant for parent in birth.context.parents]

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evolve import tuned
+from evolve import admission, tuned
 from evolve.breeding import Breeder
 from evolve.budget import Spent
 from evolve.docket import Docket, Planned
+from evolve.ideas import Standing
 from evolve.jobs import Birth, Job, Measure, Part, Reflect, Tune
 from evolve.memory import Memory
 from evolve.policy import Policy
 from evolve.race import SEED, Race
 from evolve.seeds import CONFIRM
-from evolve.shelf import Shelf
+from evolve.shelf import Offer, Shelf
 from evolve.stopping import Bars
 from evolve.wishes import Next, Wish
 from operators.edits import one_line
@@ -69,6 +70,7 @@ class Planner:
         self._shelf = shelf
         self._bars = bars
         self._left: deque[Job] = deque()
+        self._running: dict[int, tuple[str, str]] = {}  # what the shelf gave out: marks and texts, by tickets
         self._due = [float(policy.ahead)] * 2  # proposals to be made: without a model, and with one
         self.ticket = 0
         """Number of the next job."""
@@ -77,9 +79,16 @@ class Planner:
         """Take up the jobs that an earlier session left under way, and what waits on the shelf."""
         self.ticket = int(state.get("ticket", 0))
         self._due = list(state.get("due", self._due))
-        for planned, proposal in self._docket.shelf():
-            self._shelf.put(self._reborn(planned), proposal, {})
+        for planned, proposal, standing in self._docket.shelf():
+            self._shelf.put(self._reborn(planned), proposal, {}, standing)
         self._left.extend(job for one in self._docket.jobs() if (job := self._again(one)) is not None)
+        for job in self._left:
+            proposed = self._docket.proposed(job.ticket)
+            if isinstance(proposed, Proposal):
+                self._running[job.ticket] = (admission.mark(proposed.source), proposed.source)
+        carried = {one for job in self._left if isinstance(job, Birth) for one in job.ideas}
+        for ticket in self._shelf.stranded(carried):
+            self._docket.stand(ticket, Standing.WAITS)
 
     def state(self) -> dict[str, Any]:
         """Return as plain JSON what ``restore`` cannot tell from the docket."""
@@ -103,7 +112,13 @@ class Planner:
         birth = self._breeder.again(
             planned.ticket, planned.arm, planned.context, planned.island, planned.part
         )
-        return replace(birth, bar=planned.bar, spare=planned.spare)
+        return replace(
+            birth,
+            bar=planned.bar,
+            spare=planned.spare,
+            ideas=planned.ideas,
+            put_together=planned.put_together,
+        )
 
     def next(self, spent: Spent, under_way: Sequence[Job]) -> Job | None:
         """Choose what to do next, None when there is nothing that may be begun now."""
@@ -126,7 +141,7 @@ class Planner:
         if not self._policy.proposals or room < 1 or self._population.fitness(SEED) is None:
             return None
         proposing = sum(isinstance(job, Birth) and job.part is Part.PROPOSE for job in under_way)
-        starved = not full and not len(self._shelf) and not proposing
+        starved = not full and not self._shelf.waiting and not proposing
         if proposing >= self._policy.asking + self._policy.ahead:
             return None
         for model in (True, False) if may_ask else (False,):
@@ -137,25 +152,36 @@ class Planner:
                     return birth
         return None
 
-    def _promising(self) -> Job | None:
-        """Have the most promising child measured of those that wait; None when nobody waits."""
-        rng = self._breeder.generator(self.ticket)
-        chosen = self._shelf.choose(self._breeder.everybody, rng)
+    def _promising(self, under_way: Sequence[Job]) -> Job | None:
+        """Have the most promising program measured that the shelf has; None when it has none."""
+        begun = {job.ticket for job in under_way}
+        self._running = {ticket: found for ticket, found in self._running.items() if ticket in begun}
+        rng, measured = self._breeder.generator(self.ticket), self._population.by_fingerprint
+        chosen = self._shelf.choose(self._breeder.everybody, rng, measured, dict(self._running.values()))
         if chosen is None:
             return None
         more = self._policy.proposals
         for model, share in ((False, _PLAIN if self._breeder.asks else 1.0), (True, 1.0)):
             self._due[model] = min(self._due[model] + share * more, _MOST_DUE)
-        if chosen.ticket is None:
-            self._docket.propose(self.ticket, Proposal(chosen.source, chosen.said, Syntactic.name))
-            return self._breeder.known(self.ticket, Arm(Syntactic.name), [chosen.parent])
-        waiting = self._shelf.take(chosen.ticket)
-        self._docket.unshelve(chosen.ticket)
-        said = one_line("; ".join(part for part in (waiting.proposal.hypothesis, chosen.said) if part))
-        self._docket.propose(self.ticket, replace(waiting.proposal, source=chosen.source, hypothesis=said))
-        if chosen.parent:
-            return self._breeder.known(self.ticket, waiting.birth.arm, [chosen.parent])
-        return replace(waiting.birth, ticket=self.ticket, operator=None, part=Part.MEASURE)
+        self._running[self.ticket] = (chosen.mark, chosen.source)
+        return self._birth_of(chosen)
+
+    def _birth_of(self, chosen: Offer) -> Birth:
+        """Turn what the shelf offers into a job, credited to whoever proposed what is new in it."""
+        ideas = [self._shelf.idea(ticket) for ticket in chosen.tickets]
+        new = next((one for one in ideas if one.standing is Standing.WAITS), None)
+        proposal = Proposal("", "", Syntactic.name) if new is None else new.proposal
+        parts = [*(one.proposal.hypothesis for one in ideas), chosen.said]
+        said = one_line("; ".join(filter(None, parts)))
+        self._docket.propose(self.ticket, replace(proposal, source=chosen.source, hypothesis=said))
+        for ticket, standing in self._shelf.send(chosen.tickets).items():
+            self._docket.stand(ticket, standing)
+        if new is not None and not chosen.parent:
+            birth = replace(new.birth, ticket=self.ticket, operator=None, part=Part.MEASURE)
+        else:
+            arm = Arm(Syntactic.name) if new is None else new.birth.arm
+            birth = self._breeder.known(self.ticket, arm, [chosen.parent])
+        return replace(birth, ideas=chosen.tickets, put_together=new is None or len(ideas) > 1)
 
     def _cost(self, job: Job) -> float:
         """Return the bursts that a job may take; a birth ends with a short one, if there are any."""
@@ -185,7 +211,9 @@ class Planner:
             return None
         if self._policy.numbers_only:
             return self._more_trials(SEED, room, under_way)
-        return self._promising() if self._policy.proposals else self._breeder.birth(self.ticket, may_ask)
+        if self._policy.proposals:
+            return self._promising(under_way)
+        return self._breeder.birth(self.ticket, may_ask)
 
     def _more_trials(self, name: str, room: float, under_way: Sequence[Job]) -> Job | None:
         """Let a variant be tuned further, None while that is under way."""

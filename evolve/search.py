@@ -26,7 +26,8 @@ from evolve.breeding import Breeder
 from evolve.budget import Counts, Spent, counted
 from evolve.docket import Docket
 from evolve.folding import Folding
-from evolve.jobs import Birth, Dropped, Job, Outcome, Proposed
+from evolve.ideas import Standing
+from evolve.jobs import Birth, Dropped, Job, Measured, Outcome, Proposed
 from evolve.measuring import Brake, Meter
 from evolve.memory import Memory
 from evolve.performing import Performer
@@ -215,6 +216,7 @@ class Search:
         if isinstance(outcome, Dropped):
             return
         self._docket.end(outcome.job.ticket)
+        self._heed(outcome)
         for wanted in self._folding.fold(outcome):
             self._docket.wish(wanted)
         if self._memory.due() and not self._docket.wished(Wish.REFLECT):
@@ -235,7 +237,18 @@ class Search:
         if least is None:
             return None
         self._docket.unshelve(least)
-        return self._shelf.take(least).birth
+        dropped = self._shelf.drop(least)
+        return dropped.birth if dropped.standing is Standing.WAITS else None
+
+    def _heed(self, outcome: Outcome) -> None:
+        """Let the ideas of a birth that has ended stand as it has shown."""
+        if isinstance(outcome.job, Birth) and outcome.job.ideas:
+            works = isinstance(outcome, Measured) and outcome.measurement.score is not None
+            for ticket, standing in self._shelf.heed(outcome.job.ideas, works).items():
+                if standing is None:
+                    self._docket.unshelve(ticket)
+                else:
+                    self._docket.stand(ticket, standing)
 
     async def _durable(self) -> None:
         """Have everything recorded so far on the disk, and tell of it."""

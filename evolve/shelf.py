@@ -1,27 +1,32 @@
-"""Proposals that wait for a burst: each time the one that promises most is measured.
+"""Ideas on a shelf: each time the program is measured that promises most, of all that can be made of them.
 
 A proposal costs an LLM call, a burst much more. So more is proposed than is measured, and what to measure is
 decided when a slot is free, by all that is known then: the expected improvement (Mockus, 1975; Jones et al.,
 "Efficient Global Optimization of Expensive Black-Box Functions", 1998, section 4) under the surrogate of
 ``judging``. Since screens also reject what would have been a gain, some bursts go to a proposal drawn from
-all alike.
+all that wait alike.
 
-While proposals wait, another variant may have become the best: the leader. Each is therefore also offered as
-a change of that one (see ``rebasing``), and with some of its numbers stepped: an idea has to prove itself on
-the best there is, at numbers that suit it. So are steps of the leader's own numbers.
+A proposal is offered as it was written, and as a change of the leader, whoever has become the best meanwhile:
+by itself, and together with others (see ``combining``), also with those that have been measured already. So
+ideas that help only together find each other. Then with some of the numbers stepped: an idea has to prove
+itself at numbers that suit it. So are steps of the leader's own numbers.
+
+What is measured stays on the shelf as long as it is worth a place.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
 
 from evolve import admission
+from evolve.combining import UNCHANGED, Combinations, combined, joined
+from evolve.ideas import Idea, Known, Standing, change_of
 from evolve.jobs import Birth
 from evolve.judging import Judge
 from evolve.rebasing import rebased
@@ -31,70 +36,55 @@ from operators.proposal import Proposal
 from population import surrogate
 from population.genome import Tunable, with_values
 from population.ranking import Ranking
-from population.surrogate import Traits, expected_improvement
+from population.surrogate import Array, Columns, Rows, Surrogate, Traits, expected_improvement
 from population.variant import Value
 
-T = TypeVar("T")
+LIMIT = 48
+"""Ideas that have a place; beyond, the least promising is given up."""
 
-LIMIT = 32
-"""Proposals that may wait; beyond, the least promising is given up."""
-
-_STEPS, _STEPS_OF_IDEAS = (
-    12,
-    24,
-)  # steps of the numbers of the leader, and of ideas, that are offered each time
+_STEPS = 12  # steps of the leader's numbers that are offered each time
+_STEPPED, _STEPS_OF_EACH = 6, 4  # combinations of which steps are offered, and how many
 _TOGETHER = (0.5, 0.3, 0.2)  # chances of stepping 1, 2 or 3 numbers at once
+_IN_VAIN = (
+    24  # candidates that cannot be written or are known, after which only what waits is offered as it is
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a program before it is measured.
-
-    Args:
-        traits: what it is compared by.
-        tunables: its numbers, by name.
-    """
-
-    traits: Traits
-    tunables: Mapping[str, Tunable]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A proposal that waits.
-
-    Args:
-        birth: the job that it came of.
-        proposal: the child's source.
-        own: what is known of it.
-        parent: what is known of its parent; None where it has several.
-        mark: its fingerprint.
-    """
-
-    birth: Birth
-    proposal: Proposal
-    own: Known
-    parent: Known | None
-    mark: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """A program that may be measured next, and need not be written yet.
 
     Args:
-        ticket: job whose proposal it comes of; None for a step of the leader's own numbers.
-        traits: what it is compared by.
+        tickets: jobs whose ideas it is made of; none for a step of the leader's own numbers.
         rebased: whether it is a change of the leader; else it is just what a job proposed.
         values: the numbers that are stepped.
         said: which, in one line.
     """
 
-    ticket: int | None
-    traits: Traits
+    tickets: tuple[int, ...]
     rebased: bool = True
     values: Mapping[str, Value] = field(default_factory=dict)
     said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Ideas as changes of the leader, as ``combined`` takes them.
+
+    Args:
+        tickets: jobs that proposed them.
+        columns: of the rows.
+        base: the leader.
+        ideas, before: what they change, and what they found there.
+        untried: places of those that have not been measured.
+    """
+
+    tickets: tuple[int, ...]
+    columns: Columns
+    base: Rows
+    ideas: Rows
+    before: Array
+    untried: Set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,103 +92,185 @@ class Offer:
     """What is to be measured next.
 
     Args:
-        ticket: job whose proposal it comes of; None for a step of the parent's numbers.
+        tickets: jobs whose ideas it is made of; none for a step of the parent's numbers.
         parent: id of its parent; empty where it is just what a job proposed.
         source: its text.
+        mark: its fingerprint.
         said: which numbers were stepped, in one line.
     """
 
-    ticket: int | None
+    tickets: tuple[int, ...]
     parent: str
     source: str
+    mark: str
     said: str
 
 
 class Shelf:
-    """The proposals that wait, and the choice among them.
+    """The ideas that have a place, and the choice among what can be made of them.
 
     Args:
         judge: knows what programs are probably worth.
-        explored: share of the bursts that go to a proposal drawn from all alike.
+        explored: share of the bursts that go to a proposal drawn from all that wait alike.
     """
 
     def __init__(self, judge: Judge, explored: float) -> None:
         self._judge = judge
         self._explored = explored
-        self._waiting: dict[int, Waiting] = {}
+        self._ideas: dict[int, Idea] = {}
         self._marks: dict[str, str] = {}
         self._leader = ""
         self._base = Known(Traits({}, {}), {})  # of the leader
-        self._moved: dict[int, Known] = {}  # what waits as changes of the leader, by tickets
-        self._written: dict[int | None, str | None] = {}  # those that were written; None for a conflict
+        self._written: dict[tuple[int, ...], str | None] = {}  # on the leader; None for a conflict
 
-    def __len__(self) -> int:
-        return len(self._waiting)
+    @property
+    def waiting(self) -> int:
+        """Number of the proposals that wait for a burst."""
+        return sum(one.standing is Standing.WAITS for one in self._ideas.values())
 
-    def put(self, birth: Birth, proposal: Proposal, known: Mapping[str, str]) -> str:
-        """Let a proposal wait, unless it is a copy; return of whom.
+    def put(
+        self,
+        birth: Birth,
+        proposal: Proposal,
+        known: Mapping[str, str],
+        standing: Standing = Standing.WAITS,
+    ) -> str:
+        """Give a proposal a place, unless it is a copy; return of whom.
 
         Args:
             birth: the job that it came of.
             proposal: the child.
             known: variants by fingerprint.
+            standing: how it stands.
         """
         mark = admission.mark(proposal.source)
         twin = known.get(mark, "") or self._marks.get(mark, "")
         if not twin:
-            self._marks[mark] = "a proposal that waits"
+            self._marks[mark] = "a proposal on the shelf"
             first, *others = birth.context.parents
-            parent = None if others else self._known(first.source)
             own = self._known(proposal.source)
-            self._waiting[birth.ticket] = Waiting(birth, proposal, own, parent, mark)
+            change = None if others else change_of(self._known(first.source), own)
+            self._ideas[birth.ticket] = Idea(birth, proposal, own, change, mark, standing)
         return twin
 
-    def take(self, ticket: int) -> Waiting:
-        """Take what a job proposed."""
-        taken = self._waiting.pop(ticket)
-        self._moved.pop(ticket, None)
-        del self._marks[taken.mark]
-        return taken
+    def idea(self, ticket: int) -> Idea:
+        """Return what a job proposed."""
+        return self._ideas[ticket]
+
+    def drop(self, ticket: int) -> Idea:
+        """Take what a job proposed off the shelf."""
+        dropped = self._ideas.pop(ticket)
+        del self._marks[dropped.mark]
+        return dropped
+
+    def stand(self, ticket: int, standing: Standing) -> None:
+        """Change how an idea stands."""
+        self._ideas[ticket] = replace(self._ideas[ticket], standing=standing)
+
+    def send(self, tickets: Iterable[int]) -> dict[int, Standing]:
+        """Take in that a program made of ideas is to be measured; return those that stand otherwise now."""
+        out = {one: Standing.OUT for one in tickets if self._ideas[one].standing is Standing.WAITS}
+        for ticket, standing in out.items():
+            self.stand(ticket, standing)
+        return out
+
+    def heed(self, tickets: Iterable[int], works: bool) -> dict[int, Standing | None]:
+        """Take in what came of a program made of some ideas; return those that stand otherwise now.
+
+        Args:
+            tickets: the jobs that proposed them.
+            works: whether it has a score; if not, that is the doing of the one that had not been tried.
+
+        Returns:
+            how they stand; None for one that has lost its place.
+        """
+        out = [one for one in tickets if one in self._ideas and self._ideas[one].standing is Standing.OUT]
+        for ticket in out:
+            if works:
+                self.stand(ticket, Standing.WORKS)
+            else:
+                self.drop(ticket)
+        return dict.fromkeys(out, Standing.WORKS if works else None)
+
+    def stranded(self, carried: Container[int]) -> list[int]:
+        """Let ideas wait again that are out, but in none of the programs that are about to be measured."""
+        lost = [
+            ticket
+            for ticket, one in self._ideas.items()
+            if one.standing is Standing.OUT and ticket not in carried
+        ]
+        for ticket in lost:
+            self.stand(ticket, Standing.WAITS)
+        return lost
 
     def least(self, everybody: Ranking) -> int | None:
-        """Return the job whose proposal promises least, None while there is room for all."""
-        if len(self._waiting) <= LIMIT:
+        """Return the job whose idea promises least by itself, None while there is room for all."""
+        if len(self._ideas) <= LIMIT:
+            return None
+        promise = {ticket: -math.inf for ticket, one in self._ideas.items() if one.standing != Standing.OUT}
+        fitted = self._judge.fitted(everybody)
+        if fitted is not None:
+            self._follow(everybody)
+            moves = self._moves(fitted)
+            alone = combined(moves.base, moves.ideas, moves.before, fitted.improvement, size=1)
+            for ticket, value in [
+                *self._as_written(fitted),
+                *(
+                    (moves.tickets[at], value)
+                    for (at,), value in zip(alone.ideas, alone.promise, strict=True)
+                ),
+            ]:
+                promise[ticket] = max(promise[ticket], value)
+        return min(promise, key=promise.__getitem__, default=None)
+
+    def choose(
+        self, everybody: Ranking, rng: Generator, measured: Container[str], running: Mapping[str, str]
+    ) -> Offer | None:
+        """Choose what to measure next.
+
+        Args:
+            everybody: ranks all that have a score.
+            rng: draws.
+            measured: fingerprints of the programs that have been measured.
+            running: texts of those that are being measured, by fingerprint.
+        """
+        waiting = [ticket for ticket, one in self._ideas.items() if one.standing is Standing.WAITS]
+        if waiting and rng.random() < self._explored:
+            idea = self._ideas[ticket := waiting[int(rng.integers(len(waiting)))]]
+            return Offer((ticket,), "", idea.proposal.source, idea.mark, "")
+        fitted = self._judge.fitted(everybody)
+        if fitted is None:
             return None
         self._follow(everybody)
-        candidates = [*self._proposed()]
-        promise = dict.fromkeys(self._waiting, -math.inf)
-        for one, value in zip(candidates, self._promise(candidates, everybody), strict=True):
-            assert one.ticket is not None
-            promise[one.ticket] = max(promise[one.ticket], value)
-        return min(promise, key=promise.__getitem__)
+        fitted = fitted.believing([self._known(source).traits for source in running.values()])
+        moves = self._moves(fitted)
+        found = combined(moves.base, moves.ideas, moves.before, fitted.improvement, moves.untried)
+        steps, rows = self._steps(moves, found, rng)
+        promise = dict(zip(steps, fitted.improvement(rows).tolist(), strict=True))
+        for places, value in zip(found.ideas, found.promise.tolist(), strict=True):
+            promise[Candidate(tuple(moves.tickets[at] for at in places))] = value
+        promise |= {Candidate((ticket,), rebased=False): value for ticket, value in self._as_written(fitted)}
+        return self._best(promise, lambda mark: mark in measured or mark in running)
 
-    def choose(self, everybody: Ranking, rng: Generator) -> Offer | None:
-        """Choose what to measure next."""
-        waiting = [*self._waiting]
-        if waiting and rng.random() < self._explored:
-            ticket = waiting[int(rng.integers(len(waiting)))]
-            return Offer(ticket, "", self._waiting[ticket].proposal.source, "")
-        self._follow(everybody)
-        candidates = [*self._proposed()]
-        candidates += [*self._stepped_ideas(rng), *self._steps(rng)]
-        promise = np.array(self._promise(candidates, everybody))
-        for place in np.argsort(-promise, kind="stable"):
-            one = candidates[place]
+    def _best(self, promise: Mapping[Candidate, float], known: Callable[[str], bool]) -> Offer | None:
+        """Return the candidate that promises most of those that can be written and are new."""
+        vain = 0
+        for one in sorted(promise, key=promise.__getitem__, reverse=True):
+            if one.rebased and vain >= _IN_VAIN:
+                continue
             source = self._source(one)
-            if source is not None:
-                return Offer(one.ticket, self._leader if one.rebased else "", source, one.said)
+            if source is not None and not known(mark := admission.mark(source)):
+                return Offer(one.tickets, self._leader if one.rebased else "", source, mark, one.said)
+            vain += 1
         return None
 
     def _follow(self, everybody: Ranking) -> None:
-        """Find the variant that is best as far as is known, and carry all proposals over to it."""
+        """Find the variant that is best as far as is known."""
         known = self._judge.leader(everybody)
         leader = known[0] if known else ""
         if leader != self._leader:
-            self._leader, self._moved, self._written = leader, {}, {}
+            self._leader, self._written = leader, {}
             self._base = self._known(self._judge.source(leader))
-        for ticket, one in self._waiting.items() if leader else ():
-            if ticket not in self._moved and one.parent is not None:
-                self._moved[ticket] = _carried(one.parent, one.own, self._base, str(ticket))
 
     def _known(self, source: str) -> Known:
         """Tell what is known of a source; in which lines its numbers stand is no difference."""
@@ -208,80 +280,113 @@ class Shelf:
             {name: replace(one, line=0) for name, one in tunables.items()},
         )
 
+    # Writing
+
     def _source(self, one: Candidate) -> str | None:
-        """Write a candidate, None where its changes are in conflict with the leader's."""
-        ticket = one.ticket
-        if not one.rebased and ticket is not None:
-            return self._waiting[ticket].proposal.source
-        if ticket not in self._written:
-            base = self._judge.source(self._leader)
-            self._written[ticket] = base if ticket is None else self._rebased(self._waiting[ticket], base)
-        source = self._written[ticket]
+        """Write a candidate, None where its changes are in conflict with each other or with the leader's."""
+        if not one.rebased:
+            (ticket,) = one.tickets
+            return self._ideas[ticket].proposal.source
+        source = self._together(one.tickets)
         try:
             return source if source is None or not one.values else with_values(source, one.values)
         except (KeyError, ValueError):  # a number that the merge has not after all
             return None
 
-    def _rebased(self, waiting: Waiting, base: str) -> str | None:
-        parent = waiting.birth.context.parents[0]
-        own = parent.variant.id == self._leader
-        return waiting.proposal.source if own else rebased(parent.source, waiting.proposal.source, base)
-
-    def _proposed(self) -> Iterator[Candidate]:
-        """Yield what waits, as it was proposed and as a change of the leader."""
-        for ticket, one in self._waiting.items():
-            yield Candidate(ticket, one.own.traits, rebased=False)
-            if ticket in self._moved and one.birth.context.parents[0].variant.id != self._leader:
-                yield Candidate(ticket, self._moved[ticket].traits)
-
-    def _promise(self, candidates: Sequence[Candidate], everybody: Ranking) -> Sequence[float]:
-        """Return the expected improvements over the leader."""
-        fitted = self._judge.fitted(everybody)
-        if fitted is None or not candidates:
-            return [0.0] * len(candidates)
-        means, deviations = fitted.predict([one.traits for one in candidates])
-        promise: list[float] = expected_improvement(means, deviations, fitted.least).tolist()
-        return promise
-
-    def _steps(self, rng: Generator) -> Iterator[Candidate]:
-        """Draw steps of the leader's numbers."""
-        if self._leader:
-            yield from self._stepped(None, self._base, _STEPS, rng)
-
-    def _stepped_ideas(self, rng: Generator) -> Iterator[Candidate]:
-        """Draw steps of the numbers of ideas, as changes of the leader."""
-        tickets = [*self._moved]
+    def _together(self, tickets: tuple[int, ...]) -> str | None:
+        """Write ideas into the leader, one after the other."""
         if not tickets:
-            return
-        drawn = rng.integers(len(tickets), size=_STEPS_OF_IDEAS)
-        for place in sorted({*drawn.tolist()}):
-            ticket = tickets[place]
-            yield from self._stepped(ticket, self._moved[ticket], int((drawn == place).sum()), rng)
+            return self._judge.source(self._leader)
+        if tickets not in self._written:
+            *others, last = tickets
+            onto = self._together(tuple(others))
+            self._written[tickets] = (
+                None if onto is None else self._rebased(self._ideas[last], onto, not others)
+            )
+        return self._written[tickets]
 
-    def _stepped(self, ticket: int | None, known: Known, count: int, rng: Generator) -> Iterator[Candidate]:
-        """Draw up to so many steps of the numbers of a program."""
-        tunables = known.tunables
-        for number in range(count if tunables else 0):
-            together = min(1 + int(rng.choice(len(_TOGETHER), p=_TOGETHER)), len(tunables))
-            picked = sorted(rng.choice(sorted(tunables), size=together, replace=False).tolist())
-            moved = {one: value for one in picked if (value := stepped(tunables[one], rng)) is not None}
-            if moved:
-                said = change_line({one: (tunables[one].value, value) for one, value in moved.items()})
-                traits = self._judge.stepped(known.traits, tunables, moved, number)
-                yield Candidate(ticket, traits, values=moved, said=said)
+    def _rebased(self, idea: Idea, onto: str, plain: bool) -> str | None:
+        parent = idea.birth.context.parents[0]
+        own = plain and parent.variant.id == self._leader
+        return idea.proposal.source if own else rebased(parent.source, idea.proposal.source, onto)
+
+    # Looking for candidates
+
+    def _as_written(self, fitted: Surrogate) -> Iterator[tuple[int, float]]:
+        """Yield what waits and is no change of the leader anyway, with what it promises as it was written."""
+        tickets = [
+            ticket
+            for ticket, one in self._ideas.items()
+            if one.standing is Standing.WAITS
+            and (one.change is None or one.birth.context.parents[0].variant.id != self._leader)
+        ]
+        traits = [self._ideas[ticket].own.traits for ticket in tickets]
+        if traits:
+            means, deviations = fitted.predict(traits)
+            yield from zip(
+                tickets, expected_improvement(means, deviations, fitted.least).tolist(), strict=True
+            )
+
+    def _moves(self, fitted: Surrogate) -> Moves:
+        """Return the ideas as changes of the leader."""
+        changes = {
+            ticket: one.change
+            for ticket, one in self._ideas.items()
+            if one.change is not None and one.standing is not Standing.OUT
+        }
+        base = Traits(surrogate.apart(self._base.traits.lines, "candidate"), self._base.traits.numbers)
+        columns = fitted.extended(
+            itertools.chain(base.lines, *(one.lines for one in changes.values())),
+            itertools.chain(base.numbers, *(one.numbers for one in changes.values())),
+        )
+        before = np.full((len(changes), len(columns.words)), math.nan)
+        lines = before.copy()
+        numbers = np.full((len(changes), len(columns.names)), UNCHANGED)
+        for at, one in enumerate(changes.values()):
+            changed = [columns.words[line] for line in one.lines]
+            before[at, changed], lines[at, changed] = [*one.before.values()], [*one.lines.values()]
+            numbers[at, [columns.names[name] for name in one.numbers]] = [*one.numbers.values()]
+        untried = {at for at, one in enumerate(changes) if self._ideas[one].standing is Standing.WAITS}
+        return Moves((*changes,), columns, columns.rows([base]), Rows(lines, numbers), before, untried)
+
+    def _steps(self, moves: Moves, found: Combinations, rng: Generator) -> tuple[list[Candidate], Rows]:
+        """Draw steps of the numbers of the leader, and of what promises most."""
+        best = np.argsort(-found.promise, kind="stable")[:_STEPPED].tolist()
+        origins: list[tuple[tuple[int, ...], Rows, int]] = [((), moves.base, _STEPS)]
+        for at in best:
+            tickets = tuple(moves.tickets[place] for place in found.ideas[at])
+            origins.append((tickets, found.rows.one(at), _STEPS_OF_EACH))
+        steps: list[Candidate] = []
+        rows: list[Rows] = [Rows(moves.base.lines[:0], moves.base.numbers[:0])]
+        for tickets, row, count in origins:
+            tunables = self._tunables(tickets)
+            for values in filter(None, (_stepped(tunables, rng) for _ in range(count if tunables else 0))):
+                said = change_line({name: (tunables[name].value, new) for name, new in values.items()})
+                steps.append(Candidate(tickets, values=values, said=said))
+                rows.append(_moved(row, moves.columns, tunables, values))
+        return steps, joined(rows)
+
+    def _tunables(self, tickets: Iterable[int]) -> Mapping[str, Tunable]:
+        """Return the numbers of the leader with some ideas."""
+        found: dict[str, Tunable | None] = {**self._base.tunables}
+        for ticket in tickets:
+            change = self._ideas[ticket].change
+            found |= {} if change is None else change.tunables
+        return {name: one for name, one in found.items() if one is not None}
 
 
-def _carried(parent: Known, child: Known, onto: Known, mark: str) -> Known:
-    """Return what is known of a child that is carried over to another parent, before it is written."""
-    lines = _merged(parent.traits.lines, child.traits.lines, onto.traits.lines)
-    numbers = _merged(parent.traits.numbers, child.traits.numbers, onto.traits.numbers)
-    return Known(
-        Traits(surrogate.apart(lines, mark), numbers),
-        _merged(parent.tunables, child.tunables, onto.tunables),
-    )
+def _stepped(tunables: Mapping[str, Tunable], rng: Generator) -> dict[str, Value]:
+    """Draw a step of some numbers of a program; empty where none can be moved."""
+    together = min(1 + int(rng.choice(len(_TOGETHER), p=_TOGETHER)), len(tunables))
+    picked = sorted(rng.choice(sorted(tunables), size=together, replace=False).tolist())
+    return {one: value for one in picked if (value := stepped(tunables[one], rng)) is not None}
 
 
-def _merged(parent: Mapping[str, T], child: Mapping[str, T], onto: Mapping[str, T]) -> dict[str, T]:
-    """Return ``onto`` with what ``child`` has otherwise than ``parent``."""
-    kept = {key: value for key, value in onto.items() if key in child or key not in parent}
-    return kept | {key: value for key, value in child.items() if parent.get(key) != value}
+def _moved(row: Rows, columns: Columns, tunables: Mapping[str, Tunable], values: Mapping[str, Value]) -> Rows:
+    """Return a program after a step of its numbers."""
+    numbers = row.numbers.copy()
+    places = surrogate.numbers_of([replace(tunables[name], value=value) for name, value in values.items()])
+    for name, place in places.items():
+        if name in columns.names:
+            numbers[0, columns.names[name]] = place
+    return Rows(row.lines, numbers)

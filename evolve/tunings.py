@@ -32,7 +32,7 @@ TUNED = "tuned"
 """Kind of the event that ends a tuning."""
 
 _FLOOR = 0.1  # share of the bursts that the best quarter may be tuned with whatever tunings brought so far
-_SHARE = 0.05  # of the bursts that tunings may have where the shelf steps numbers as well
+_SHARE = 0.05  # of the bursts that tunings may have where the shelf steps numbers, once ideas bring nothing
 _ROUNDS = 3  # tunings in a row before a variant is offered to the race
 
 Told = Callable[[str, str, Mapping[str, object]], None]
@@ -191,7 +191,7 @@ class Tunings:
         """Say whether a tuning of a variant brings more than a birth."""
         candidate = self.candidate(name) if self._policy.trials else None
         share = self._spent / max(self._counts.evaluations, 1.0)
-        if candidate is None or (self._policy.proposals and share >= _SHARE):
+        if candidate is None or (self._policy.proposals and (share >= _SHARE or not self._breeder.stagnates)):
             return False
         if trials.expected_gain(candidate, self._run) > self.worth:
             return True

@@ -4,16 +4,17 @@ One burst says little where noise is as large as the gains. But variants share l
 burst says something of all its relatives: a Gaussian process over programs puts this together (Rasmussen &
 Williams, Gaussian Processes for Machine Learning, 2006, algorithm 2.1; over the parts that structures share,
 as in Ru et al., Interpretable Neural Architecture Search via Bayesian Optimisation, ICLR 2021). Its kernel is
-a sum: every change from the seed has an effect of its own, shared out among its lines; the changes as a whole
-have one (ideas that help only together); and so has each number.
+a sum: every change from the seed has an effect of its own, shared out among its lines; so has every pair of
+changes (the second order of Duvenaud et al., Additive Gaussian Processes, NeurIPS 2011, section 2), and the
+changes as a whole; and so has each number.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -25,14 +26,17 @@ from population.genome import Tunable, digest
 
 Array = NDArray[np.float64]
 
-_CHANGE, _WHOLE, _NUMBER = 2.0, 2.0, 1.5  # variances of the effects, in squares of a typical effect
+# variances of the effects, in squares of a typical effect
+_CHANGE, _PAIR, _WHOLE, _NUMBER = 2.0, 0.5, 2.0, 1.5
 _LARGEST = (
     3  # lines that a change counts for at most: neighbours are told apart, and a rewrite is no revolution
 )
+_GONE = 0.2  # of a change that puts lines in the place of others, what is due to those that are gone
 _OWN = 0.1  # of a change, what a program has for itself
 _FADING = 0.15  # how much less changes say of others with each that they do not share
 _WIDTH = 0.25  # share of a number's range over which its effect is much the same
 _RELATIVE_JITTER = 1e-6
+_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)  # multiples of the scale given that are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,40 @@ class Traits:
 
     lines: Mapping[str, float]
     numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Programs as arrays.
+
+    Args:
+        lines: weights of their lines, (programs, words).
+        numbers: where their numbers lie, (programs, names); NaN where a program has not this one.
+    """
+
+    lines: Array
+    numbers: Array
+
+    def one(self, at: int) -> Rows:
+        """Return one of the programs."""
+        return Rows(self.lines[at : at + 1], self.numbers[at : at + 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column stands for which line and which number, in ``Rows``."""
+
+    words: Mapping[str, int]
+    names: Mapping[str, int]
+
+    def rows(self, programs: Sequence[Traits]) -> Rows:
+        """Return programs as arrays; all of their lines and numbers have to have a column."""
+        lines = np.zeros((len(programs), len(self.words)))
+        numbers = np.full((len(programs), len(self.names)), math.nan)
+        for i, one in enumerate(programs):
+            lines[i, [self.words[line] for line in one.lines]] = [*one.lines.values()]
+            numbers[i, [self.names[name] for name in one.numbers]] = [*one.numbers.values()]
+        return Rows(lines, numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +116,14 @@ def traits_of(source: str, tunables: Sequence[Tunable], seed: Sequence[str]) -> 
     weights: defaultdict[str, float] = defaultdict(float)
     for tag, start, end, at, stop in SequenceMatcher(None, seed, own, autojunk=False).get_opcodes():
         if tag != "equal":
-            changed = [*(f"-{line}" for line in seed[start:end]), *(f"+{line}" for line in own[at:stop])]
-            for line in changed:
-                weights[line] += min(max(end - start, stop - at), _LARGEST) / len(changed)
-    lines = {line: math.sqrt(weight) for line, weight in weights.items()}
-    return Traits(apart(lines, digest(source)), numbers_of(tunables))
+            gone, come = [f"-{line}" for line in seed[start:end]], [f"+{line}" for line in own[at:stop]]
+            size = min(max(len(gone), len(come)), _LARGEST)
+            share = (_GONE if come else 1.0) if gone else 0.0
+            for lines, part in ((gone, share), (come, 1.0 - share)):
+                for line in lines:
+                    weights[line] += size * part / len(lines)
+    roots = {line: math.sqrt(weight) for line, weight in weights.items()}
+    return Traits(apart(roots, digest(source)), numbers_of(tunables))
 
 
 def apart(lines: Mapping[str, float], mark: str) -> dict[str, float]:
@@ -123,11 +164,10 @@ class Surrogate:
 
     Args:
         points: what it was fitted to.
+        noise: standard deviation of one burst.
         scale: size of a typical effect.
-        words: column of each line.
-        names: column of each number.
-        lines: weights of the lines of each point, (points, words).
-        numbers: where the numbers of each point lie, (points, names), NaN where it has not this one.
+        columns: of the rows.
+        rows: the points.
         mean: of the keys.
         factor: lower Cholesky factor of the covariance of the keys, (points, points).
         weights: the inverse of that covariance times the keys about their mean, (points,).
@@ -135,11 +175,10 @@ class Surrogate:
     """
 
     points: tuple[Point, ...]
+    noise: float
     scale: float
-    words: Mapping[str, int]
-    names: Mapping[str, int]
-    lines: Array
-    numbers: Array
+    columns: Columns
+    rows: Rows
     mean: float
     factor: Array
     weights: Array
@@ -147,23 +186,57 @@ class Surrogate:
 
     def predict(self, programs: Sequence[Traits]) -> tuple[Array, Array]:
         """Return mean and standard deviation of the keys that programs have without noise."""
-        words = dict(self.words)
-        for one in programs:
-            for line in one.lines:
-                words.setdefault(line, len(words))
-        names = dict(self.names)
-        for one in programs:
-            for name in one.numbers:
-                names.setdefault(name, len(names))
-        lines, numbers = _arrays(programs, words, names)
-        known = np.pad(self.lines, ((0, 0), (0, len(words) - len(self.words))))
-        placed = np.pad(self.numbers, ((0, 0), (0, len(names) - len(self.names))), constant_values=math.nan)
-        across = self.scale**2 * _kernel(lines, numbers, known, placed)
+        columns = self.extended(
+            (line for p in programs for line in p.lines), (n for p in programs for n in p.numbers)
+        )
+        return self.predict_rows(columns.rows(programs))
+
+    def extended(self, lines: Iterable[str], numbers: Iterable[str]) -> Columns:
+        """Return the columns with more of them, after its own, for what the points have not."""
+        words, names = dict(self.columns.words), dict(self.columns.names)
+        for line in lines:
+            words.setdefault(line, len(words))
+        for name in numbers:
+            names.setdefault(name, len(names))
+        return Columns(words, names)
+
+    def predict_rows(self, rows: Rows) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the keys that programs have without noise.
+
+        Args:
+            rows: the programs, in its columns or more.
+        """
+        words, names = (
+            have.shape[1] - own.shape[1]
+            for have, own in zip(
+                (rows.lines, rows.numbers), (self.rows.lines, self.rows.numbers), strict=True
+            )
+        )
+        known = Rows(
+            np.pad(self.rows.lines, ((0, 0), (0, words))),
+            np.pad(self.rows.numbers, ((0, 0), (0, names)), constant_values=math.nan),
+        )
+        across = self.scale**2 * _kernel(rows, known)
         means = self.mean + across @ self.weights
         inner = solve_triangular(self.factor, across.T, lower=True)
-        own = np.array([_variance(lines[i], numbers[i]) for i in range(len(programs))])
-        rest = self.scale**2 * own - np.einsum("ij,ij->j", inner, inner)
+        rest = self.scale**2 * _variances(rows) - np.einsum("ij,ij->j", inner, inner)
         return means, np.sqrt(np.maximum(rest, 0.0))
+
+    def believing(self, programs: Sequence[Traits]) -> Surrogate:
+        """Return what it would be if programs that are being measured came out as expected.
+
+        So the next one is chosen for what they will not tell (the kriging believer of Ginsbourger, Le Riche &
+        Carraro, "Kriging Is Well-Suited to Parallelize Optimization", 2010, section 3.2).
+        """
+        if not programs:
+            return self
+        means, _ = self.predict(programs)
+        believed = [Point(one, mean, 1) for one, mean in zip(programs, means.tolist(), strict=True)]
+        return replace(_fitted([*self.points, *believed], self.noise, [self.scale]), least=self.least)
+
+    def improvement(self, rows: Rows) -> Array:
+        """Return by how much programs are expected to be better than the best of the points."""
+        return expected_improvement(*self.predict_rows(rows), self.least)
 
 
 def fit(points: Sequence[Point], noise: float, scale: float) -> Surrogate:
@@ -172,19 +245,31 @@ def fit(points: Sequence[Point], noise: float, scale: float) -> Surrogate:
     Args:
         points: one or more.
         noise: standard deviation of one burst, 0 where there is none.
-        scale: size of a typical effect, more than 0.
+        scale: about the size of a typical effect, more than 0; the multiple of it that makes the keys most
+            likely is taken (ML-II: Rasmussen & Williams 2006, section 5.4.1).
     """
-    words = {line: i for i, line in enumerate(sorted({line for p in points for line in p.traits.lines}))}
-    names = {name: i for i, name in enumerate(sorted({name for p in points for name in p.traits.numbers}))}
-    lines, numbers = _arrays([point.traits for point in points], words, names)
-    keys = np.array([point.key for point in points])
-    covariance = scale**2 * _kernel(lines, numbers, lines, numbers)
-    error = noise**2 / np.array([point.bursts for point in points]) + _RELATIVE_JITTER * scale**2
-    factor = cholesky(covariance + np.diag(error), lower=True)
-    mean = float(keys.mean())
-    weights = cho_solve((factor, True), keys - mean)
-    least = float((keys - error * weights).min())  # covariance @ weights is keys - mean - error * weights
-    return Surrogate(tuple(points), scale, words, names, lines, numbers, mean, factor, weights, least)
+    return _fitted(points, noise, [scale * share for share in _SCALES])
+
+
+def _fitted(points: Sequence[Point], noise: float, scales: Sequence[float]) -> Surrogate:
+    """Fit a Gaussian process with that scale which makes the keys most likely."""
+    columns = Columns(
+        {line: i for i, line in enumerate(sorted({line for p in points for line in p.traits.lines}))},
+        {name: i for i, name in enumerate(sorted({name for p in points for name in p.traits.numbers}))},
+    )
+    rows = columns.rows([point.traits for point in points])
+    keys, bursts = (np.array(one) for one in zip(*((p.key, p.bursts) for p in points), strict=True))
+    mean, kernel = float(keys.mean()), _kernel(rows, rows)
+    found: list[tuple[float, Surrogate]] = []
+    for scale in scales:
+        error = noise**2 / bursts + _RELATIVE_JITTER * scale**2
+        factor = cholesky(scale**2 * kernel + np.diag(error), lower=True)
+        weights = cho_solve((factor, True), keys - mean)
+        likelihood = -0.5 * float((keys - mean) @ weights) - float(np.log(np.diag(factor)).sum())
+        least = float((keys - error * weights).min())  # covariance @ weights is keys - mean - error * weights
+        one = Surrogate(tuple(points), noise, scale, columns, rows, mean, factor, weights, least)
+        found.append((likelihood, one))
+    return max(found, key=lambda one: one[0])[1]
 
 
 def expected_improvement(means: Array, deviations: Array, best: float) -> Array:
@@ -196,31 +281,25 @@ def expected_improvement(means: Array, deviations: Array, best: float) -> Array:
     return found
 
 
-def _arrays(
-    programs: Sequence[Traits], words: Mapping[str, int], names: Mapping[str, int]
-) -> tuple[Array, Array]:
-    """Return the weights of the lines that programs have, and where their numbers lie."""
-    lines = np.zeros((len(programs), len(words)))
-    numbers = np.full((len(programs), len(names)), math.nan)
-    for i, one in enumerate(programs):
-        lines[i, [words[line] for line in one.lines]] = [*one.lines.values()]
-        for name, place in one.numbers.items():
-            numbers[i, names[name]] = place
-    return lines, numbers
-
-
-def _kernel(lines: Array, numbers: Array, others: Array, places: Array) -> Array:
+def _kernel(rows: Rows, others: Rows) -> Array:
     """Return how much programs say of others, for effects of size 1."""
-    both = lines @ others.T
-    apart = (lines**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None, :] - 2.0 * both
-    kernel: Array = np.asarray(_CHANGE * both + _WHOLE * np.exp(-_FADING * apart))
-    for column in range(numbers.shape[1]):
-        gap = numbers[:, column][:, None] - places[:, column][None, :]
-        kernel += np.nan_to_num(_NUMBER * np.exp(-0.5 * (gap / _WIDTH) ** 2), nan=0.0)
+    squares, theirs = rows.lines**2, others.lines**2
+    both = rows.lines @ others.lines.T
+    apart = squares.sum(axis=1)[:, None] + theirs.sum(axis=1)[None, :] - 2.0 * both
+    pairs = 0.5 * (both**2 - squares @ theirs.T)
+    kernel: Array = _CHANGE * both + _PAIR * pairs + _WHOLE * np.exp(-_FADING * apart)
+    for places, those in zip(rows.numbers.T, others.numbers.T, strict=True):
+        own, which = np.unique(places, return_inverse=True)  # of many programs most share a number
+        gap = own[:, None] - those[None, :]
+        kernel += np.nan_to_num(_NUMBER * np.exp(-0.5 * (gap / _WIDTH) ** 2), nan=0.0)[which]
     return kernel
 
 
-def _variance(lines: Array, numbers: Array) -> float:
-    """Return what the kernel gives of a program with itself."""
-    count = np.count_nonzero(~np.isnan(numbers))
-    return float(_CHANGE * (lines**2).sum() + _WHOLE + _NUMBER * count)
+def _variances(rows: Rows) -> Array:
+    """Return what the kernel gives of each program with itself."""
+    squares = rows.lines**2
+    changes = squares.sum(axis=1)
+    pairs = 0.5 * (changes**2 - (squares**2).sum(axis=1))
+    numbers = np.count_nonzero(~np.isnan(rows.numbers), axis=1)
+    found: Array = _CHANGE * changes + _PAIR * pairs + _WHOLE + _NUMBER * numbers
+    return found

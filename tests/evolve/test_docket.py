@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from evolve import checking
-from evolve.docket import JOBS, Docket, Planned
-from evolve.jobs import Birth, Measure, Reflect
+from evolve.docket import JOBS, STANDING, Docket, Planned
+from evolve.ideas import Standing
+from evolve.jobs import Birth, Measure, Part, Reflect
 from evolve.wishes import Next, Wish
 from operators.portfolio import Arm
 from operators.proposal import Context, Proposal, Refusal, RefusalKind
@@ -108,3 +109,30 @@ def test_a_job_is_read_as_it_was_written_with_the_bar_that_its_curve_must_not_pa
     job = Measure(3, "v1", Purpose.FIRST, bar=(None, 0.1 + 0.2, 2.5), spare=True)
     Docket(population).begin(job)
     assert list(Docket(population).jobs()) == [job]
+
+
+def test_a_proposal_on_the_shelf_stands_as_it_was_written_down_last(population: Population) -> None:
+    docket = Docket(population)
+    context = Context("a task", "val_bpb", Direction.MINIMIZE, "", parents=())
+    for ticket in (3, 4):
+        birth = Birth(ticket, Arm("mutate", "m"), None, context, 0, np.random.default_rng(0), Part.PROPOSE)
+        docket.shelve(birth, Proposal(f"X = {ticket}\n", "an idea", "mutate", "m"))
+    docket.stand(4, Standing.OUT)
+    docket.stand(4, Standing.WORKS)
+    found = [
+        (one.ticket, proposal.source, standing) for one, proposal, standing in Docket(population).shelf()
+    ]
+    assert found == [(3, "X = 3\n", Standing.WAITS), (4, "X = 4\n", Standing.WORKS)]
+    docket.unshelve(4)
+    assert [one.ticket for one, _, _ in Docket(population).shelf()] == [3]
+    assert not population.notes(STANDING)
+
+
+def test_a_birth_knows_which_ideas_it_carries(population: Population) -> None:
+    context = Context("a task", "val_bpb", Direction.MINIMIZE, "", parents=())
+    rng = np.random.default_rng(0)
+    birth = Birth(5, Arm("mutate", "m"), None, context, 0, rng, Part.MEASURE, ideas=(3, 4), put_together=True)
+    Docket(population).begin(birth)
+    (planned,) = Docket(population).jobs()
+    assert isinstance(planned, Planned)
+    assert (planned.ideas, planned.put_together) == ((3, 4), True)

@@ -55,6 +55,7 @@ def ended(population: Population) -> dict[str, Any]:
         "jobs": dict(population.notes("notes.jobs")),
         "wishes": list(population.notes("notes.wishes").values()),
         "shelf": {key: value["proposal"] for key, value in population.notes("notes.shelf").items()},
+        "standing": dict(population.notes("notes.standing")),
         "promoted": dict(population.notes("notes.promoted")),
     }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evolve.ideas import Standing
 from evolve.jobs import Birth, Part
 from evolve.judging import Judge
 from evolve.shelf import LIMIT, Offer, Shelf
@@ -58,11 +59,17 @@ def bench(
 FOUNDER = Parent(Variant("v0", "", "", "", (), "seed", "", 0, 0), SEED, None)
 
 
-def ticket_of(offer: Offer | None) -> int:
-    """Return whose proposal is chosen."""
+def choose(shelf: Shelf, bench: Bench, seed: int, **running: str) -> Offer | None:
+    """Choose what to measure next."""
+    return shelf.choose(
+        bench.everybody, np.random.default_rng(seed), bench.population.by_fingerprint, running
+    )
+
+
+def tickets_of(offer: Offer | None) -> tuple[int, ...]:
+    """Return whose proposals are chosen."""
     assert offer is not None
-    assert offer.ticket is not None
-    return offer.ticket
+    return offer.tickets
 
 
 def put(shelf: Shelf, ticket: int, source: str, parent: Parent | None = None) -> str:
@@ -85,18 +92,18 @@ def test_the_proposal_is_chosen_that_has_what_helped_before(bench: Bench) -> Non
         "",
         "",
     ]
-    assert ticket_of(shelf.choose(bench.everybody, np.random.default_rng(1))) == 2
-    assert shelf.take(2).proposal.source == plain("good()\nnew()")
-    assert ticket_of(shelf.choose(bench.everybody, np.random.default_rng(1))) == 1
+    assert tickets_of(choose(shelf, bench, 1)) == (2,)
+    assert shelf.drop(2).proposal.source == plain("good()\nnew()")
+    assert tickets_of(choose(shelf, bench, 1)) == (1,)
 
 
 def test_a_copy_of_what_waits_or_is_known_does_not_wait(bench: Bench) -> None:
     shelf = bench.shelf()
     assert put(shelf, 1, plain("new()")) == ""
-    assert put(shelf, 2, plain("new()  # another comment")) == "a proposal that waits"
-    shelf.take(1)
+    assert put(shelf, 2, plain("new()  # another comment")) == "a proposal on the shelf"
+    shelf.drop(1)
     assert put(shelf, 3, plain("new()")) == ""
-    assert len(shelf) == 1
+    assert shelf.waiting == 1
 
 
 def test_beyond_the_limit_the_least_promising_gives_way(bench: Bench) -> None:
@@ -111,9 +118,9 @@ def test_beyond_the_limit_the_least_promising_gives_way(bench: Bench) -> None:
 
 
 def test_a_step_of_the_leaders_numbers_is_a_program_with_these_values(bench: Bench) -> None:
-    step = bench.shelf().choose(bench.everybody, np.random.default_rng(1))
+    step = choose(bench.shelf(), bench, 1)
     assert step is not None
-    assert (step.ticket, step.parent) == (None, "v0")
+    assert (step.tickets, step.parent) == ((), "v0")
     found = values_of(step.source)
     assert [*found] == ["X"]
     assert 0.0 <= float(found["X"]) <= 2.0
@@ -126,8 +133,8 @@ def test_a_proposal_is_offered_as_a_change_of_who_has_become_the_leader(bench: B
         bench.add(f"v{number + 1}", SEED + f"good()\ngood{number}()\n", 0.5 + 0.1 * number, "v0")
     shelf = bench.shelf()
     put(shelf, 1, "import math\n" + SEED)
-    offers = [shelf.choose(bench.everybody, np.random.default_rng(n)) for n in range(20)]
-    chosen = [one for one in offers if one is not None and one.ticket == 1]
+    offers = [choose(shelf, bench, n) for n in range(20)]
+    chosen = [one for one in offers if one is not None and one.tickets == (1,)]
     assert chosen
     for one in chosen:
         assert one.parent == "v1"
@@ -142,8 +149,8 @@ def test_a_step_of_an_idea_that_moves_lines_begins_at_the_leaders_numbers(bench:
         bench.add(f"v{number + 1}", SEED.replace("X = 1.0", "X = 0.25") + f"good{number}()\n", 0.5, "v0")
     shelf = bench.shelf()
     put(shelf, 1, "import math\n" + SEED)
-    offers = [shelf.choose(bench.everybody, np.random.default_rng(n)) for n in range(20)]
-    stepped = [one for one in offers if one is not None and one.ticket == 1 and one.said]
+    offers = [choose(shelf, bench, n) for n in range(20)]
+    stepped = [one for one in offers if one is not None and one.tickets == (1,) and one.said]
     assert stepped
     assert all(one.said.startswith("X 0.25 -> ") for one in stepped)
 
@@ -152,13 +159,13 @@ def test_an_idea_is_not_offered_on_a_leader_that_it_is_in_conflict_with(bench: B
     bench.add("v1", SEED.replace("Y = 3", "Y = 5"), 0.5, "v0")
     shelf = bench.shelf()
     put(shelf, 1, SEED.replace("Y = 3", "Y = 4"))
-    offers = [shelf.choose(bench.everybody, np.random.default_rng(n)) for n in range(40)]
-    assert not [one for one in offers if one is not None and one.ticket and one.parent]
+    offers = [choose(shelf, bench, n) for n in range(40)]
+    assert not [one for one in offers if one is not None and one.tickets and one.parent]
 
 
 def test_where_nothing_waits_and_nothing_can_be_stepped_nothing_is_chosen(bench: Bench) -> None:
     bench.add("v1", plain("new()"), 1.0, "v0")
-    assert bench.shelf().choose(bench.everybody, np.random.default_rng(1)) is None
+    assert choose(bench.shelf(), bench, 1) is None
 
 
 def test_some_bursts_go_to_a_proposal_drawn_from_all(bench: Bench) -> None:
@@ -167,11 +174,76 @@ def test_some_bursts_go_to_a_proposal_drawn_from_all(bench: Bench) -> None:
     shelf = bench.shelf(explored=1.0)
     put(shelf, 1, plain("bad()\nother()"))
     put(shelf, 2, plain("new()"))
-    chosen = {ticket_of(shelf.choose(bench.everybody, np.random.default_rng(n))) for n in range(20)}
-    assert chosen == {1, 2}
+    assert {tickets_of(choose(shelf, bench, n)) for n in range(20)} == {(1,), (2,)}
 
 
 def test_what_cannot_be_read_waits_as_well(bench: Bench) -> None:
     shelf = bench.shelf(explored=1.0)
     assert put(shelf, 1, "def broken(:\n") == ""
-    assert ticket_of(shelf.choose(bench.everybody, np.random.default_rng(1))) == 1
+    assert tickets_of(choose(shelf, bench, 1)) == (1,)
+
+
+def halves(bench: Bench) -> Shelf:
+    """Return a shelf with two ideas that were measured, each alone, and a third that waits."""
+    for number in range(3):
+        bench.add(f"v{2 * number + 1}", f"left()\nY = 3\na{number}()\n", 2.0, "v0")
+        bench.add(f"v{2 * number + 2}", f"Y = 3\nb{number}()\nright()\n", 2.0, "v0")
+    shelf = bench.shelf()
+    put(shelf, 1, SEED.replace("X", "left()\nX"))
+    put(shelf, 2, SEED + "right()\n")
+    put(shelf, 3, SEED.replace("Y", "middle()\nY"))
+    for ticket in (1, 2):
+        assert shelf.send([ticket]) == {ticket: Standing.OUT}
+        assert shelf.heed([ticket], works=True) == {ticket: Standing.WORKS}
+    return shelf
+
+
+def test_ideas_that_were_measured_are_put_together_with_each_other_and_with_one_that_waits(
+    bench: Bench,
+) -> None:
+    shelf = halves(bench)
+    offers = [offer for n in range(20) if (offer := choose(shelf, bench, n)) is not None]
+    together = {offer.tickets for offer in offers if len(offer.tickets) > 1}
+    assert together
+    for offer in offers:
+        there = {1: "left()", 2: "right()", 3: "middle()"}
+        if offer.parent == "v0":
+            assert {ticket for ticket, text in there.items() if text in offer.source} == {*offer.tickets}
+
+
+def test_no_two_ideas_that_were_never_run_are_put_together(bench: Bench) -> None:
+    shelf = bench.shelf()
+    put(shelf, 1, SEED.replace("X", "left()\nX"))
+    put(shelf, 2, SEED + "right()\n")
+    assert all(len(tickets_of(choose(shelf, bench, n))) < 2 for n in range(20))
+
+
+def test_what_is_known_or_being_measured_is_not_offered_again(bench: Bench) -> None:
+    bench.add("v1", plain("new()"), 1.0, "v0")
+    leader = Parent(Variant("v1", "", "", "", ("v0",), "", "", 0, 0), plain("new()"), None)
+    shelf = bench.shelf()
+    put(shelf, 1, plain("new()\nmore()"), leader)
+    first = choose(shelf, bench, 1)
+    assert tickets_of(first) == (1,)
+    assert first is not None
+    assert choose(shelf, bench, 1, **{first.mark: first.source}) is None
+
+
+def test_an_idea_that_fails_loses_its_place_and_those_that_worked_keep_theirs(bench: Bench) -> None:
+    shelf = halves(bench)
+    assert shelf.send([1, 2, 3]) == {3: Standing.OUT}
+    assert shelf.heed([1, 2, 3], works=False) == {3: None}
+    assert shelf.waiting == 0
+    assert shelf.idea(1).standing is Standing.WORKS
+    assert put(shelf, 4, SEED.replace("Y", "middle()\nY")) == ""
+
+
+def test_an_idea_that_is_out_is_neither_offered_nor_given_up(bench: Bench) -> None:
+    shelf = bench.shelf()
+    for ticket in range(LIMIT + 1):
+        put(shelf, ticket, plain(f"new{ticket}()"))
+    shelf.send(range(LIMIT))
+    assert shelf.least(bench.everybody) == LIMIT
+    assert {tickets_of(choose(shelf, bench, n)) for n in range(5)} <= {(), (LIMIT,)}
+    assert shelf.stranded({*range(1, LIMIT)}) == [0]
+    assert shelf.idea(0).standing is Standing.WAITS
