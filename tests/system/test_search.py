@@ -25,8 +25,8 @@ from tests.system.command import SEED, TASK, Event, environment, events, evolve,
 pytestmark = pytest.mark.system
 
 FLAGS = (
-    *("--model", "none", "--burst-tokens", 3000, "--evaluations", 24, "--seed", 22),
-    *("--ahead", 3, "--trials", 5, "--seed-replicates", 2),
+    *("--model", "none", "--burst-tokens", 3000, "--evaluations", 24, "--seed", 7),
+    *("--ahead", 3, "--proposals", 0, "--trials", 5, "--seed-replicates", 2),
 )
 STATES = {
     State.SCORED: optuna.trial.TrialState.COMPLETE,
