@@ -17,6 +17,7 @@ from evolve.report.terminal import Forgiving, forgiving, to_json
 from evolve.report.untrusted import one_line
 from population.ledger import Event
 
+_SILENT = frozenset({"passed"})  # kinds of events that only programs are told of: there are too many of them
 QUIET = 60.0  # seconds of search between two lines of progress where there is no board
 STYLES = {
     "champion": "bold yellow",
@@ -86,7 +87,9 @@ class PlainDisplay(Unmanaged):
 
     def event(self, event: Event) -> None:
         """Print one line."""
-        self._line(self._watch.stamp(event), event.kind, sentence(event))
+        stamp = self._watch.stamp(event)
+        if event.kind not in _SILENT:
+            self._line(stamp, event.kind, sentence(event))
 
     def update(self, snapshot: Snapshot) -> None:
         """Print a line of progress once in a while."""

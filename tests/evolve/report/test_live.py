@@ -74,6 +74,15 @@ def test_a_pipe_gets_one_line_per_event_with_the_time_since_the_start() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
+def test_a_pipe_is_not_told_of_proposals_that_are_given_up_and_programs_are() -> None:
+    plain, lines = io.StringIO(), io.StringIO()
+    for display in (PlainDisplay(Console(file=plain, width=40)), JsonDisplay(lines)):
+        display.event(Event("passed", "others promise more", 1000.0))
+        display.event(Event("stopped", "it ended", 1002.0))
+    assert plain.getvalue().splitlines() == ["  0:02  stopped    it ended"]
+    assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == ["passed", "stopped"]
+
+
 def test_progress_is_told_once_a_minute_of_search() -> None:
     stream = io.StringIO()
     display = PlainDisplay(Console(file=stream, width=200))
