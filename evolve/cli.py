@@ -130,6 +130,7 @@ def run(
     stagnation: Annotated[int | None, _option("stagnation")] = None,
     proposals: Annotated[float | None, _option("proposals")] = None,
     explored: Annotated[float | None, _option("explored")] = None,
+    together: Annotated[int | None, _option("together")] = None,
     pooled: Annotated[bool | None, _option("pooled", "--pooled/--no-pooled")] = None,
     selection: Annotated[str | None, _option("selection")] = None,
     epsilon: Annotated[float | None, _option("epsilon")] = None,

@@ -18,7 +18,7 @@ from population.surrogate import Array, Rows
 
 Flags = NDArray[np.bool_]
 
-_WIDTH, _SIZE = 6, 3  # combinations that are extended each time; ideas in one at most
+_WIDTH = 6  # combinations that are extended each time
 
 UNCHANGED = math.inf
 """In the row of an idea, where it leaves a number as it is; NaN is a number that it takes away."""
@@ -44,8 +44,8 @@ def combined(
     ideas: Rows,
     before: Array,
     promise: Callable[[Rows], Array],
+    size: int,
     untried: Container[int] = (),
-    size: int = _SIZE,
 ) -> Combinations:
     """Return all ideas that change something, and the combinations found by the search.
 
@@ -54,8 +54,8 @@ def combined(
         ideas: a row each; in lines NaN and in numbers ``UNCHANGED`` where it changes nothing.
         before: lines that each found in its parent where it changes some, (ideas, words); NaN elsewhere.
         promise: says how much programs promise, the more the better.
-        untried: places of ideas of which there is to be one at most: if the program fails, it is that one.
         size: ideas in one at most.
+        untried: places of ideas of which there is to be one at most: if the program fails, it is that one.
     """
     found: list[tuple[int, ...]] = []
     rows, values = Rows(base.lines[:0], base.numbers[:0]), np.empty(0)

@@ -24,6 +24,7 @@ class Policy:
         trials: Optuna trials of one tuning; 0 for no tuning at all.
         proposals: children proposed for each that is measured; 0 to measure each.
         explored: share of those measured that is drawn from all proposals alike.
+        together: ideas put together in one child at most.
         numbers_only: have no children; let Optuna try the seed's numbers, and nothing else.
         seed_replicates: bursts of the seed variant that measure the noise.
         replicates: share of bursts that may re-measure contenders.
@@ -48,6 +49,7 @@ class Policy:
     numbers_only: bool = False
     proposals: float = 0.0
     explored: float = 0.0
+    together: int = 1
     control: float = 0.0
     rung: float = 0.0
     reduction: int = 3

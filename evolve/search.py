@@ -98,7 +98,7 @@ class Search:
         self._race = Race(policy, population, self._counts, meter.seeds, challenger)
         self._told: list[Event] = []
         self._docket = Docket(population)
-        self._shelf = Shelf(breeder.judge, policy.explored)
+        self._shelf = Shelf(breeder.judge, policy.explored, policy.together)
         self._rungs = Rungs(policy, population)
         self._folding = Folding(
             policy,

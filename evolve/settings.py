@@ -126,6 +126,7 @@ class Settings(BaseModel):
     explored: Annotated[float, Field(ge=0, le=1)] = Field(
         0.05, description="share of those measured that is drawn from all proposals alike"
     )
+    together: Count = Field(3, description="ideas put together in one child at most; 1: each by itself")
     pooled: bool = Field(True, description="judge variants by all that was measured of their relatives")
     selection: Literal["epsilon", "tournament"] = Field("tournament", description="how parents are chosen")
     epsilon: Annotated[float, Field(ge=0, le=1)] = Field(

@@ -112,11 +112,13 @@ class Shelf:
     Args:
         judge: knows what programs are probably worth.
         explored: share of the bursts that go to a proposal drawn from all that wait alike.
+        together: ideas that are put together at most.
     """
 
-    def __init__(self, judge: Judge, explored: float) -> None:
+    def __init__(self, judge: Judge, explored: float, together: int) -> None:
         self._judge = judge
         self._explored = explored
+        self._size = together
         self._ideas: dict[int, Idea] = {}
         self._marks: dict[str, str] = {}
         self._leader = ""
@@ -212,7 +214,7 @@ class Shelf:
         if fitted is not None:
             self._follow(everybody)
             moves = self._moves(fitted)
-            alone = combined(moves.base, moves.ideas, moves.before, fitted.improvement, size=1)
+            alone = combined(moves.base, moves.ideas, moves.before, fitted.improvement, 1)
             for ticket, value in [
                 *self._as_written(fitted),
                 *(
@@ -244,7 +246,7 @@ class Shelf:
         self._follow(everybody)
         fitted = fitted.believing([self._known(source).traits for source in running.values()])
         moves = self._moves(fitted)
-        found = combined(moves.base, moves.ideas, moves.before, fitted.improvement, moves.untried)
+        found = combined(moves.base, moves.ideas, moves.before, fitted.improvement, self._size, moves.untried)
         steps, rows = self._steps(moves, found, rng)
         promise = dict(zip(steps, fitted.improvement(rows).tolist(), strict=True))
         for places, value in zip(found.ideas, found.promise.tolist(), strict=True):

@@ -194,6 +194,7 @@ def policy_of(settings: Settings, direction: Direction, entry: str, asking: int)
         early_stop=settings.early_stop,
         proposals=settings.proposals if settings.pooled else 0.0,
         explored=settings.explored,
+        together=settings.together,
         numbers_only=settings.policy is Name.NUMBERS_ONLY,
     )
 

@@ -29,6 +29,7 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "with rungs": {"rung": 0.25, "early_stop": 3.0},  # E is off by default
     "without tuning": {"trials": 0},  # F
     "without crossing": {"merge": 0.0, "hunks": False},  # G
+    "each idea by itself": {"together": 1},
     "without a shelf": {"proposals": 0.0},
     "without a surrogate": {"pooled": False},
 }

@@ -29,7 +29,7 @@ def few(rows: Rows) -> Array:
 
 def test_single_ideas_come_first_then_what_is_made_of_the_best() -> None:
     ideas, before = adding(1, 2, 3)
-    found = combined(BASE, ideas, before, few)
+    found = combined(BASE, ideas, before, few, 3)
     assert found.ideas[:3] == ((0,), (1,), (2,))
     assert {tuple(sorted(one)) for one in found.ideas} == {
         one for n in (1, 2, 3) for one in itertools.combinations(range(3), n)
@@ -40,18 +40,18 @@ def test_single_ideas_come_first_then_what_is_made_of_the_best() -> None:
 def test_an_idea_that_changes_nothing_is_left_out() -> None:
     ideas, before = adding(0, 1)
     before[0, 0] = 1.0
-    assert combined(BASE, ideas, before, few).ideas == ((1,),)
+    assert combined(BASE, ideas, before, few, 3).ideas == ((1,),)
 
 
 def test_an_idea_that_does_not_find_what_it_changes_is_in_conflict() -> None:
     ideas, before = adding(1, 2)
     ideas.lines[:, 0], before[:, 0] = 0.0, 1.0  # both take the same word away
-    assert combined(BASE, ideas, before, few).ideas == ((0,), (1,))
+    assert combined(BASE, ideas, before, few, 3).ideas == ((0,), (1,))
 
 
 def test_of_ideas_that_were_never_run_one_at_most_is_taken() -> None:
     ideas, before = adding(1, 2, 3)
-    found = combined(BASE, ideas, before, few, untried={0, 1}).ideas
+    found = combined(BASE, ideas, before, few, 3, untried={0, 1}).ideas
     assert {frozenset(one) for one in found} >= {frozenset({0, 2}), frozenset({1, 2})}
     assert not any({0, 1} <= {*one} for one in found)
 
@@ -59,7 +59,7 @@ def test_of_ideas_that_were_never_run_one_at_most_is_taken() -> None:
 def test_a_number_is_set_or_taken_away() -> None:
     numbers = np.array([[0.9, UNCHANGED], [math.nan, UNCHANGED], [UNCHANGED, math.nan]])
     nothing = np.full((3, WORDS), math.nan)
-    found = combined(BASE, Rows(nothing, numbers), nothing, few, size=1)
+    found = combined(BASE, Rows(nothing, numbers), nothing, few, 1)
     assert found.ideas == ((0,), (1,))
     assert found.rows.numbers[0].tolist()[0] == 0.9
     assert math.isnan(found.rows.numbers[1, 0])
@@ -72,7 +72,7 @@ def test_a_number_is_set_or_taken_away() -> None:
 def test_whatever_the_ideas_a_combination_is_what_it_is_made_of(lines: Array, untried: set[int]) -> None:
     ideas = Rows(lines, np.full((8, 2), UNCHANGED))
     before = np.where(np.isnan(lines), math.nan, 1.0 - lines)
-    found = combined(BASE, ideas, before, few, untried)
+    found = combined(BASE, ideas, before, few, 3, untried)
     assert (
         len({*map(frozenset, found.ideas)}) == len(found.ideas) == len(found.promise) == len(found.rows.lines)
     )

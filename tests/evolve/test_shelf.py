@@ -41,9 +41,9 @@ class Bench:
         self.everybody.set(name, score)
         self.judge.note(name, new=True)
 
-    def shelf(self, explored: float = 0.0) -> Shelf:
+    def shelf(self, explored: float = 0.0, together: int = 3) -> Shelf:
         """Return an empty shelf."""
-        return Shelf(self.judge, explored)
+        return Shelf(self.judge, explored, together)
 
 
 @pytest.fixture
@@ -183,12 +183,12 @@ def test_what_cannot_be_read_waits_as_well(bench: Bench) -> None:
     assert tickets_of(choose(shelf, bench, 1)) == (1,)
 
 
-def halves(bench: Bench) -> Shelf:
+def halves(bench: Bench, together: int = 3) -> Shelf:
     """Return a shelf with two ideas that were measured, each alone, and a third that waits."""
     for number in range(3):
         bench.add(f"v{2 * number + 1}", f"left()\nY = 3\na{number}()\n", 2.0, "v0")
         bench.add(f"v{2 * number + 2}", f"Y = 3\nb{number}()\nright()\n", 2.0, "v0")
-    shelf = bench.shelf()
+    shelf = bench.shelf(together=together)
     put(shelf, 1, SEED.replace("X", "left()\nX"))
     put(shelf, 2, SEED + "right()\n")
     put(shelf, 3, SEED.replace("Y", "middle()\nY"))
@@ -209,6 +209,11 @@ def test_ideas_that_were_measured_are_put_together_with_each_other_and_with_one_
         there = {1: "left()", 2: "right()", 3: "middle()"}
         if offer.parent == "v0":
             assert {ticket for ticket, text in there.items() if text in offer.source} == {*offer.tickets}
+
+
+def test_each_idea_stays_by_itself_where_that_is_wanted(bench: Bench) -> None:
+    shelf = halves(bench, together=1)
+    assert all(len(tickets_of(choose(shelf, bench, n))) < 2 for n in range(20))
 
 
 def test_no_two_ideas_that_were_never_run_are_put_together(bench: Bench) -> None:
