@@ -45,9 +45,8 @@ LIMIT = 48
 _STEPS = 12  # steps of the leader's numbers that are offered each time
 _STEPPED, _STEPS_OF_EACH = 6, 4  # combinations of which steps are offered, and how many
 _TOGETHER = (0.5, 0.3, 0.2)  # chances of stepping 1, 2 or 3 numbers at once
-_IN_VAIN = (
-    24  # candidates that cannot be written or are known, after which only what waits is offered as it is
-)
+_IN_VAIN = 24  # candidates in vain, after which only what waits is offered, as it was written
+_KEPT = 512  # combinations that are kept as they were written
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -300,6 +299,8 @@ class Shelf:
         if not tickets:
             return self._judge.source(self._leader)
         if tickets not in self._written:
+            if len(self._written) >= _KEPT:
+                self._written.clear()
             *others, last = tickets
             onto = self._together(tuple(others))
             self._written[tickets] = (
