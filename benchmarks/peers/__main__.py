@@ -25,9 +25,9 @@ from benchmarks.peers import driving, results
 from benchmarks.peers.evaluator import REAL, SERVICE
 from benchmarks.peers.landscapes import NAMES
 from benchmarks.peers.real import served
-from benchmarks.peers.report import report
+from benchmarks.peers.report import parts, report
 from benchmarks.peers.searching import Work, path_of, perform
-from benchmarks.peers.systems import SLOTS, compared, systems
+from benchmarks.peers.systems import ABLATIONS, SLOTS, compared, systems
 
 LANDSCAPES = (*NAMES, REAL)
 OURS, LEADER = "evolve", "evolve, its leader"
@@ -63,6 +63,9 @@ def _report(given: argparse.Namespace, chosen: Sequence[str], names: Sequence[st
     for place in chosen:
         found = {name: [*results.kept(given.results, place, name, given.evaluations)] for name in names}
         there = {name: searches for name, searches in found.items() if searches}
+        ablated = {name: there.pop(name) for name in ABLATIONS if name in there}
+        if ablated and OURS in there:
+            print(parts(place, there[OURS], ablated, given.evaluations))
         if OURS in there:
             there = {OURS: there[OURS], LEADER: [one.leading() for one in there[OURS]], **there}
         if there:

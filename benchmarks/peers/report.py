@@ -78,6 +78,39 @@ def _against(name: str, ours: Sequence[Trajectory], peers: Found, evaluations: i
     return lines
 
 
+def parts(landscape: str, whole: Sequence[Trajectory], without: Found, evaluations: int) -> str:
+    """Return the section on what our search is without each of its parts, on the seeds that both have.
+
+    What a search came to is the share of the way from the seed program to the target that its leader came
+    (1: there), and the champion.
+    """
+    head = ("part", "common seeds", "leader", "champion", "leader, less that of the whole")
+    rows = [_part("whole", [(one, one) for one in whole], evaluations)]
+    for name, searches in without.items():
+        known = {one.seed: one for one in searches}
+        rows.append(_part(name, [(known[one.seed], one) for one in whole if one.seed in known], evaluations))
+    table = _table(head, [row for row in rows if row])
+    return "\n".join([f"## {landscape}, after {evaluations} evaluations", "", *table]) + "\n"
+
+
+def _part(name: str, pairs: Sequence[tuple[Trajectory, Trajectory]], evaluations: int) -> list[str]:
+    if not pairs:
+        return []
+    leaders = [(_way(one.leading(), evaluations), _way(whole.leading(), evaluations)) for one, whole in pairs]
+    return [
+        name,
+        str(len(pairs)),
+        _with_interval([own for own, _ in leaders], ".2f"),
+        _with_interval([_way(one, evaluations) for one, _ in pairs], ".2f"),
+        _with_interval([own - whole for own, whole in leaders], "+.2f"),
+    ]
+
+
+def _way(one: Trajectory, evaluations: int) -> float:
+    """Return the share of the way to the target."""
+    return (one.start - one.at(evaluations).truth) / (one.start - one.target)
+
+
 def _medians(pairs: Sequence[tuple[Trajectory, Trajectory]], evaluations: int) -> tuple[float, float]:
     first = median([_to_target(one, evaluations) for one, _ in pairs])
     return first, median([_to_target(two, evaluations) for _, two in pairs])

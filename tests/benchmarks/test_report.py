@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers import results
-from benchmarks.peers.report import report
+from benchmarks.peers.report import parts, report
 from benchmarks.peers.trajectory import Point, Trajectory, median
 
 
@@ -42,6 +42,20 @@ def test_the_table_has_a_row_for_each_system_and_compares_with_the_peers() -> No
     assert "| shinka | 6 | 0 of 6 | >200 (>200 to >200) |" in text
     assert "evolve beside openevolve, 6 common seeds" in text
     assert "42 evaluations to the target in the median for its >200, ratio at most 0.21" in text
+
+
+def test_a_part_is_compared_with_the_whole_on_the_seeds_that_both_have() -> None:
+    whole = [searched("evolve", seed, 40) for seed in range(6)]
+    without = {
+        "without memory": [searched("without memory", seed, 40, ends=1.58) for seed in (1, 2, 3, 9)],
+        "without a shelf": [],
+    }
+    text = parts("interplay", whole, without, 100)
+    assert "| whole | 6 | 1.33 (1.33 to 1.33) | 1.33 (1.33 to 1.33) | +0.00 (+0.00 to +0.00) |" in text
+    assert (
+        "| without memory | 3 | 0.80 (0.80 to 0.80) | 0.80 (0.80 to 0.80) | -0.53 (-0.53 to -0.53) |" in text
+    )
+    assert "without a shelf" not in text
 
 
 def test_a_result_comes_back_as_it_was_and_is_found_by_its_rules(
