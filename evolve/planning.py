@@ -70,7 +70,7 @@ class Planner:
         self._shelf = shelf
         self._bars = bars
         self._left: deque[Job] = deque()
-        self._running: dict[int, tuple[str, str]] = {}  # what the shelf gave out: marks and texts, by tickets
+        self._running: dict[int, tuple[str, str]] = {}  # children being measured: marks, texts; by tickets
         self._due = [float(policy.ahead)] * 2  # proposals to be made: without a model, and with one
         self.ticket = 0
         """Number of the next job."""
@@ -82,10 +82,6 @@ class Planner:
         for planned, proposal, standing in self._docket.shelf():
             self._shelf.put(self._reborn(planned), proposal, {}, standing)
         self._left.extend(job for one in self._docket.jobs() if (job := self._again(one)) is not None)
-        for job in self._left:
-            proposed = self._docket.proposed(job.ticket)
-            if isinstance(proposed, Proposal):
-                self._running[job.ticket] = (admission.mark(proposed.source), proposed.source)
         carried = {one for job in self._left if isinstance(job, Birth) for one in job.ideas}
         for ticket in self._shelf.stranded(carried):
             self._docket.stand(ticket, Standing.WAITS)
@@ -154,17 +150,30 @@ class Planner:
 
     def _promising(self, under_way: Sequence[Job]) -> Job | None:
         """Have the most promising program measured that the shelf has; None when it has none."""
-        begun = {job.ticket for job in under_way}
-        self._running = {ticket: found for ticket, found in self._running.items() if ticket in begun}
         rng, measured = self._breeder.generator(self.ticket), self._population.by_fingerprint
+        self._running = {
+            job.ticket: found
+            for job in under_way
+            if isinstance(job, Birth) and job.part is Part.MEASURE
+            if (found := self._running.get(job.ticket) or self._text_of(job.ticket)) is not None
+        }
         chosen = self._shelf.choose(self._breeder.everybody, rng, measured, dict(self._running.values()))
         if chosen is None:
             return None
         more = self._policy.proposals
         for model, share in ((False, _PLAIN if self._breeder.asks else 1.0), (True, 1.0)):
             self._due[model] = min(self._due[model] + share * more, _MOST_DUE)
-        self._running[self.ticket] = (chosen.mark, chosen.source)
         return self._birth_of(chosen)
+
+    def _text_of(self, ticket: int) -> tuple[str, str] | None:
+        """Return fingerprint and text of a child that a job is measuring, whichever session began it."""
+        proposed, name = self._docket.proposed(ticket), self._docket.admitted(ticket)
+        if isinstance(proposed, Proposal):
+            return admission.mark(proposed.source), proposed.source
+        variant = self._population.variants.get(name or "")
+        if variant is None or not self._population.has_source(variant.proposed):
+            return None
+        return variant.fingerprint, self._population.source(variant.proposed)
 
     def _birth_of(self, chosen: Offer) -> Birth:
         """Turn what the shelf offers into a job, credited to whoever proposed what is new in it."""

@@ -110,7 +110,7 @@ ATTACKS: tuple[Refused | Harmless, ...] = (
     Refused("allocates", FailureKind.MEMORY, r"more than a burst may|MemoryError"),
     Refused("eats_memory", FailureKind.MEMORY, r"used \d+ MiB, more than a burst may"),
     Refused("hides_memory", FailureKind.MEMORY, r"used \d+ MiB, more than a burst may"),
-    Refused("spawns", FailureKind.LIMIT, "started more processes than a burst may"),
+    Refused("spawns", (FailureKind.LIMIT, FailureKind.MEMORY), "(processes|MiB, more) than a burst may"),
     Refused("fork_bomb", (FailureKind.LIMIT, FailureKind.MEMORY), "more processes than|MiB, more than"),
     Refused("fills_scratch", FailureKind.LIMIT, "wrote more to its working directory than a burst may"),
     Refused("fills_unnamed", FailureKind.LIMIT, "wrote more to its working directory than a burst may"),
