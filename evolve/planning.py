@@ -80,7 +80,7 @@ class Planner:
         self.ticket = int(state.get("ticket", 0))
         self._due = list(state.get("due", self._due))
         for planned, proposal, standing in self._docket.shelf():
-            self._shelf.put(self._reborn(planned), proposal, {}, standing)
+            self._shelf.put(self._reborn(planned), proposal, {}, (), standing)
         self._left.extend(job for one in self._docket.jobs() if (job := self._again(one)) is not None)
         carried = {one for job in self._left if isinstance(job, Birth) for one in job.ideas}
         for ticket in self._shelf.stranded(carried):
@@ -151,19 +151,27 @@ class Planner:
     def _promising(self, under_way: Sequence[Job]) -> Job | None:
         """Have the most promising program measured that the shelf has; None when it has none."""
         rng, measured = self._breeder.generator(self.ticket), self._population.by_fingerprint
-        self._running = {
-            job.ticket: found
-            for job in under_way
-            if isinstance(job, Birth) and job.part is Part.MEASURE
-            if (found := self._running.get(job.ticket) or self._text_of(job.ticket)) is not None
-        }
-        chosen = self._shelf.choose(self._breeder.everybody, rng, measured, dict(self._running.values()))
+        running = self.measuring(under_way)
+        chosen = self._shelf.choose(self._breeder.everybody, rng, measured, running)
         if chosen is None:
             return None
         more = self._policy.proposals
         for model, share in ((False, _PLAIN if self._breeder.asks else 1.0), (True, 1.0)):
             self._due[model] = min(self._due[model] + share * more, _MOST_DUE)
         return self._birth_of(chosen)
+
+    def measuring(self, under_way: Iterable[Job]) -> Mapping[str, str]:
+        """Return the texts of the children that jobs are measuring, by fingerprint.
+
+        Whether these are on record yet is a matter of timing, and must not decide anything.
+        """
+        self._running = {
+            job.ticket: found
+            for job in under_way
+            if isinstance(job, Birth) and job.part is Part.MEASURE
+            if (found := self._running.get(job.ticket) or self._text_of(job.ticket)) is not None
+        }
+        return dict(self._running.values())
 
     def _text_of(self, ticket: int) -> tuple[str, str] | None:
         """Return fingerprint and text of a child that a job is measuring, whichever session began it."""

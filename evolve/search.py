@@ -229,7 +229,8 @@ class Search:
 
     def _keep_waiting(self, proposed: Proposed) -> str | Birth | None:
         """Put a proposal on the shelf; return what it is a copy of, or the birth that has to give way."""
-        twin = self._shelf.put(proposed.job, proposed.proposal, self._population.by_fingerprint)
+        running = self._planner.measuring(job for job, _ in self._tasks.values())
+        twin = self._shelf.put(proposed.job, proposed.proposal, self._population.by_fingerprint, running)
         if twin:
             return twin
         self._docket.shelve(proposed.job, proposed.proposal)

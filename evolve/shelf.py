@@ -134,6 +134,7 @@ class Shelf:
         birth: Birth,
         proposal: Proposal,
         known: Mapping[str, str],
+        running: Container[str] = (),
         standing: Standing = Standing.WAITS,
     ) -> str:
         """Give a proposal a place, unless it is a copy; return of whom.
@@ -142,10 +143,12 @@ class Shelf:
             birth: the job that it came of.
             proposal: the child.
             known: variants by fingerprint.
+            running: fingerprints of what is being measured, whether it has a name yet or not.
             standing: how it stands.
         """
         mark = admission.mark(proposal.source)
-        twin = known.get(mark, "") or self._marks.get(mark, "")
+        twin = "a program that is being measured" if mark in running else known.get(mark, "")
+        twin = twin or self._marks.get(mark, "")
         if not twin:
             self._marks[mark] = "a proposal on the shelf"
             first, *others = birth.context.parents

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evolve import admission
 from evolve.ideas import Standing
 from evolve.jobs import Birth, Part
 from evolve.judging import Judge
@@ -72,10 +73,13 @@ def tickets_of(offer: Offer | None) -> tuple[int, ...]:
     return offer.tickets
 
 
-def put(shelf: Shelf, ticket: int, source: str, parent: Parent | None = None) -> str:
-    context = Context("", "", Direction.MINIMIZE, "", (parent or FOUNDER,))
-    birth = Birth(ticket, Arm("mutate", "m"), None, context, 0, np.random.default_rng(0), Part.PROPOSE)
-    return shelf.put(birth, Proposal(source, "an idea", "mutate", "m"), {})
+def put_birth(ticket: int, parent: Parent = FOUNDER) -> Birth:
+    context = Context("", "", Direction.MINIMIZE, "", (parent,))
+    return Birth(ticket, Arm("mutate", "m"), None, context, 0, np.random.default_rng(0), Part.PROPOSE)
+
+
+def put(shelf: Shelf, ticket: int, source: str, parent: Parent = FOUNDER) -> str:
+    return shelf.put(put_birth(ticket, parent), Proposal(source, "an idea", "mutate", "m"), {})
 
 
 def plain(text: str) -> str:
@@ -104,6 +108,14 @@ def test_a_copy_of_what_waits_or_is_known_does_not_wait(bench: Bench) -> None:
     shelf.drop(1)
     assert put(shelf, 3, plain("new()")) == ""
     assert shelf.waiting == 1
+
+
+def test_a_copy_of_what_is_being_measured_is_told_whether_it_has_a_name_or_not(bench: Bench) -> None:
+    shelf = bench.shelf()
+    birth, mark = put_birth(1), admission.mark(plain("new()"))
+    for known in ({}, {mark: "v7"}):
+        proposal = Proposal(plain("new()"), "an idea", "mutate", "m")
+        assert shelf.put(birth, proposal, known, {mark}) == "a program that is being measured"
 
 
 def test_beyond_the_limit_the_least_promising_gives_way(bench: Bench) -> None:
