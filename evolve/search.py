@@ -130,6 +130,8 @@ class Search:
             clock,
         )
         self._tasks: dict[int, tuple[Job, asyncio.Task[Outcome]]] = {}
+        self._held: list[Job] = []  # chosen while the search stops, for the next session
+        self._gap = False  # a job was given up: what comes after it comes again, in its turn
 
     # The loop
 
@@ -151,7 +153,8 @@ class Search:
                     return self._brake.reason or self._idle()
                 outcomes, fault = await self._ended()
                 for outcome in outcomes:
-                    self._fold(outcome)
+                    if not self._gap:
+                        self._fold(outcome)
                 if fault is not None:
                     raise fault
         finally:
@@ -214,6 +217,7 @@ class Search:
     def _fold(self, outcome: Outcome) -> None:
         """Record an outcome and what follows from it; what was given up stays on the docket."""
         if isinstance(outcome, Dropped):
+            self._gap = self._policy.ordered
             return
         self._docket.end(outcome.job.ticket)
         self._heed(outcome)
@@ -229,7 +233,7 @@ class Search:
 
     def _keep_waiting(self, proposed: Proposed) -> str | Birth | None:
         """Put a proposal on the shelf; return what it is a copy of, or the birth that has to give way."""
-        running = self._planner.measuring(job for job, _ in self._tasks.values())
+        running = self._planner.measuring([*(job for job, _ in self._tasks.values()), *self._held])
         twin = self._shelf.put(proposed.job, proposed.proposal, self._population.by_fingerprint, running)
         if twin:
             return twin
@@ -291,16 +295,20 @@ class Search:
             self._notify(event)
 
     def _chosen(self) -> list[Job]:
-        """Choose jobs until enough are under way or a budget forbids more."""
+        """Choose jobs until enough are under way or a budget forbids more.
+
+        Where timing must not change the result, they are chosen while the search stops as well: what follows
+        from an outcome is decided before the next one is folded.
+        """
         jobs: list[Job] = []
-        while not self._brake.on:
+        while not self._brake.on or (self._policy.ordered and not self._gap and self._tasks):
             reason = budget.exhausted(
                 self._policy.limits, self._spent(), self._best(), self._policy.direction
             )
             if reason:
                 self._brake.pull(reason)
                 break
-            under_way = [*(job for job, _ in self._tasks.values()), *jobs]
+            under_way = [*(job for job, _ in self._tasks.values()), *self._held, *jobs]
             job = self._planner.next(self._spent(), under_way)
             if job is None:
                 break
@@ -308,7 +316,10 @@ class Search:
         return jobs
 
     def _begin(self, jobs: Iterable[Job]) -> None:
-        """Begin jobs that are on the docket."""
+        """Begin jobs that are on the docket, unless the search stops."""
+        if self._brake.on:
+            self._held.extend(jobs)
+            return
         for job in jobs:
             self._performer.expect(job)
             self._tasks[job.ticket] = (job, asyncio.create_task(self._performer.perform(job)))
