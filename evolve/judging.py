@@ -7,14 +7,13 @@ import math
 import statistics
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from population import selection, surrogate
 from population.genome import Tunable, TuneError, parse_tunables
 from population.ranking import Ranking
 from population.store import Population
 from population.surrogate import Point, Surrogate, Traits
-from population.variant import Direction, Value
+from population.variant import Direction
 
 _BEST, _LATEST = 48, 80  # variants that are looked at: a fit costs the cube of their number
 _TOP = 16  # variants among which the leader is looked for
@@ -83,20 +82,6 @@ class Judge:
     def traits_of_variant(self, name: str) -> Traits:
         """Return what a variant is compared by."""
         return self.traits(self._population.variants[name].digest)
-
-    def stepped(
-        self, own: Traits, tunables: Mapping[str, Tunable], moved: Mapping[str, Value], number: int
-    ) -> Traits:
-        """Return the traits of a program after a step of its numbers.
-
-        Args:
-            own: before.
-            tunables: its numbers, by name.
-            moved: the new values.
-            number: tells apart several steps from one program.
-        """
-        values = [replace(one, value=moved.get(name, one.value)) for name, one in tunables.items()]
-        return Traits(surrogate.apart(own.lines, str(number)), surrogate.numbers_of(values))
 
     def traits(self, digest: str) -> Traits:
         """Return what a known source is compared by."""

@@ -36,7 +36,7 @@ from operators.proposal import Proposal
 from population import surrogate
 from population.genome import Tunable, with_values
 from population.ranking import Ranking
-from population.surrogate import Array, Columns, Rows, Surrogate, Traits, expected_improvement
+from population.surrogate import Array, Columns, Rows, Surrogate, Traits
 from population.variant import Value
 
 LIMIT = 48
@@ -328,10 +328,7 @@ class Shelf:
         ]
         traits = [self._ideas[ticket].own.traits for ticket in tickets]
         if traits:
-            means, deviations = fitted.predict(traits)
-            yield from zip(
-                tickets, expected_improvement(means, deviations, fitted.least).tolist(), strict=True
-            )
+            yield from zip(tickets, fitted.improvement(fitted.rows_of(traits)).tolist(), strict=True)
 
     def _moves(self, fitted: Surrogate) -> Moves:
         """Return the ideas as changes of the leader."""

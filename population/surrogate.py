@@ -186,10 +186,14 @@ class Surrogate:
 
     def predict(self, programs: Sequence[Traits]) -> tuple[Array, Array]:
         """Return mean and standard deviation of the keys that programs have without noise."""
+        return self.predict_rows(self.rows_of(programs))
+
+    def rows_of(self, programs: Sequence[Traits]) -> Rows:
+        """Return programs as rows for it."""
         columns = self.extended(
             (line for p in programs for line in p.lines), (n for p in programs for n in p.numbers)
         )
-        return self.predict_rows(columns.rows(programs))
+        return columns.rows(programs)
 
     def extended(self, lines: Iterable[str], numbers: Iterable[str]) -> Columns:
         """Return the columns with more of them, after its own, for what the points have not."""
@@ -206,12 +210,8 @@ class Surrogate:
         Args:
             rows: the programs, in its columns or more.
         """
-        words, names = (
-            have.shape[1] - own.shape[1]
-            for have, own in zip(
-                (rows.lines, rows.numbers), (self.rows.lines, self.rows.numbers), strict=True
-            )
-        )
+        words = rows.lines.shape[1] - self.rows.lines.shape[1]
+        names = rows.numbers.shape[1] - self.rows.numbers.shape[1]
         known = Rows(
             np.pad(self.rows.lines, ((0, 0), (0, words))),
             np.pad(self.rows.numbers, ((0, 0), (0, names)), constant_values=math.nan),
