@@ -39,7 +39,7 @@ from population.ranking import Ranking
 from population.surrogate import Array, Columns, Rows, Surrogate, Traits
 from population.variant import Value
 
-LIMIT = 48
+LIMIT = 96
 """Ideas that have a place; beyond, the least promising is given up."""
 
 _STEPS = 12  # steps of the leader's numbers that are offered each time

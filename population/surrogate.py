@@ -36,7 +36,9 @@ _OWN = 0.1  # of a change, what a program has for itself
 _FADING = 0.15  # how much less changes say of others with each that they do not share
 _WIDTH = 0.25  # share of a number's range over which its effect is much the same
 _RELATIVE_JITTER = 1e-6
-_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)  # multiples of the scale given that are compared
+_SCALES = (1.0, 2.0, 4.0)
+"""Multiples of the scale given that are compared. A few noisy scores of a seed are most likely where nothing
+has an effect at all, and then nothing new would look worth a burst: so none is smaller than 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,7 @@ def fit(points: Sequence[Point], noise: float, scale: float) -> Surrogate:
     Args:
         points: one or more.
         noise: standard deviation of one burst, 0 where there is none.
-        scale: about the size of a typical effect, more than 0; the multiple of it that makes the keys most
+        scale: the least size of a typical effect, more than 0; the multiple of it that makes the keys most
             likely is taken (ML-II: Rasmussen & Williams 2006, section 5.4.1).
     """
     return _fitted(points, noise, [scale * share for share in _SCALES])
