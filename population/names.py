@@ -10,9 +10,13 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import get_args
 
-from population.fingerprint import parse
+from population.fingerprint import parse, pieces
+from population.marks import LINE
+
+_PIECES = 256  # pieces of sources whose names are kept at hand: a child has most of its parents'
 
 _Placed = (
     ast.Name
@@ -49,7 +53,22 @@ def names(source: str) -> Names:
     """
     bound: defaultdict[str, set[int]] = defaultdict(set)
     used: defaultdict[str, set[int]] = defaultdict(set)
-    for node in _nodes(parse(source)):
+    above = 0
+    for piece in pieces(source):
+        known = _names_of(piece)
+        for found, there in ((bound, known.bound), (used, known.used)):
+            for name, places in there.items():
+                found[name].update(above + place for place in places)
+        above += len(LINE.findall(piece))
+    return Names(_frozen(bound), _frozen(used))
+
+
+@lru_cache(maxsize=_PIECES)
+def _names_of(piece: str) -> Names:
+    """Return the names of a piece of a source."""
+    bound: defaultdict[str, set[int]] = defaultdict(set)
+    used: defaultdict[str, set[int]] = defaultdict(set)
+    for node in _nodes(parse(piece)):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             used[node.id].add(node.lineno - 1)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):

@@ -47,3 +47,12 @@ def test_a_name_that_is_used_and_was_bound_by_the_parent_alone_dangles():
     child = names(SOURCE.replace("self.gate = width", "pass").replace("import pi,", "import"))
     assert dangling(child, names(SOURCE)) == {".gate", "pi"}
     assert dangling(names(SOURCE), names(SOURCE)) == set()
+
+
+def test_lines_are_counted_through_all_of_a_source_however_they_end():
+    once = names(SOURCE)
+    for end in ("\n", "\r\n", "\r"):
+        twice = names((SOURCE + "\n# between\n" + SOURCE).replace("\n", end))
+        again = SOURCE.count("\n") + 2
+        assert twice.bound[".gate"] == {line + part for line in once.bound[".gate"] for part in (0, again)}
+        assert twice.used["pi"] == {line + part for line in once.used["pi"] for part in (0, again)}
