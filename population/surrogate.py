@@ -36,9 +36,10 @@ _OWN = 0.1  # of a change, what a program has for itself
 _FADING = 0.15  # how much less changes say of others with each that they do not share
 _WIDTH = 0.25  # share of a number's range over which its effect is much the same
 _RELATIVE_JITTER = 1e-6
-_SCALES = (1.0, 2.0, 4.0)
-"""Multiples of the scale given that are compared. A few noisy scores of a seed are most likely where nothing
-has an effect at all, and then nothing new would look worth a burst: so none is smaller than 1."""
+_SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)  # multiples of the scale given that are compared
+_DOUBT = 0.35
+"""How far off the scale given may well be, as a standard deviation of the logarithm of its multiple. A few noisy
+scores are most likely where nothing has an effect at all, and then nothing new would look worth a burst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +235,7 @@ class Surrogate:
             return self
         means, _ = self.predict(programs)
         believed = [Point(one, mean, 1) for one, mean in zip(programs, means.tolist(), strict=True)]
-        return replace(_fitted([*self.points, *believed], self.noise, [self.scale]), least=self.least)
+        return replace(_fitted([*self.points, *believed], self.noise, self.scale, (1.0,)), least=self.least)
 
     def improvement(self, rows: Rows) -> Array:
         """Return by how much programs are expected to be better than the best of the points."""
@@ -247,14 +248,14 @@ def fit(points: Sequence[Point], noise: float, scale: float) -> Surrogate:
     Args:
         points: one or more.
         noise: standard deviation of one burst, 0 where there is none.
-        scale: the least size of a typical effect, more than 0; the multiple of it that makes the keys most
-            likely is taken (ML-II: Rasmussen & Williams 2006, section 5.4.1).
+        scale: about the size of a typical effect, more than 0; the multiple of it is taken that is most likely,
+            given the keys and a prior about 1 (Rasmussen & Williams 2006, section 5.4.1).
     """
-    return _fitted(points, noise, [scale * share for share in _SCALES])
+    return _fitted(points, noise, scale, _SCALES)
 
 
-def _fitted(points: Sequence[Point], noise: float, scales: Sequence[float]) -> Surrogate:
-    """Fit a Gaussian process with that scale which makes the keys most likely."""
+def _fitted(points: Sequence[Point], noise: float, usual: float, multiples: Sequence[float]) -> Surrogate:
+    """Fit a Gaussian process with that multiple of the usual scale which is most likely."""
     columns = Columns(
         {line: i for i, line in enumerate(sorted({line for p in points for line in p.traits.lines}))},
         {name: i for i, name in enumerate(sorted({name for p in points for name in p.traits.numbers}))},
@@ -263,14 +264,15 @@ def _fitted(points: Sequence[Point], noise: float, scales: Sequence[float]) -> S
     keys, bursts = (np.array(one) for one in zip(*((p.key, p.bursts) for p in points), strict=True))
     mean, kernel = float(keys.mean()), _kernel(rows, rows)
     found: list[tuple[float, Surrogate]] = []
-    for scale in scales:
+    for multiple in multiples:
+        scale = usual * multiple
         error = noise**2 / bursts + _RELATIVE_JITTER * scale**2
         factor = cholesky(scale**2 * kernel + np.diag(error), lower=True)
         weights = cho_solve((factor, True), keys - mean)
-        likelihood = -0.5 * float((keys - mean) @ weights) - float(np.log(np.diag(factor)).sum())
+        likely = -0.5 * float((keys - mean) @ weights) - float(np.log(np.diag(factor)).sum())
         least = float((keys - error * weights).min())  # covariance @ weights is keys - mean - error * weights
         one = Surrogate(tuple(points), noise, scale, columns, rows, mean, factor, weights, least)
-        found.append((likelihood, one))
+        found.append((likely - 0.5 * (math.log(multiple) / _DOUBT) ** 2, one))
     return max(found, key=lambda one: one[0])[1]
 
 

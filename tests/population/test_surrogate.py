@@ -121,13 +121,15 @@ def test_what_two_changes_do_together_is_no_surprise_where_both_are_there() -> N
     assert both < without - 1.0
 
 
-def test_the_scale_is_as_large_as_the_keys_say_and_no_smaller_than_given() -> None:
+def test_the_scale_is_as_large_as_the_keys_say_where_they_say_it() -> None:
     rng = np.random.default_rng(1)
-    small, large = (
-        fit([Point(of([f"+{i}"], {}), float(rng.normal(0.0, size)), 1) for i in range(20)], 0.01, 1.0)
-        for size in (0.3, 6.0)
-    )
-    assert small.scale == 1.0 < large.scale
+
+    def scale(size: float, count: int) -> float:
+        keys = rng.normal(0.0, size, count).tolist()
+        return fit([Point(of([f"+{i}"], {}), key, 1) for i, key in enumerate(keys)], 0.01, 1.0).scale
+
+    assert scale(0.3, 20) < 1.0 < scale(6.0, 20)
+    assert scale(0.3, 2) == 1.0
 
 
 def test_what_is_being_measured_is_believed_and_says_nothing_new() -> None:
