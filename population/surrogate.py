@@ -38,7 +38,7 @@ _WIDTH = 0.25  # share of a number's range over which its effect is much the sam
 _RELATIVE_JITTER = 1e-6
 _SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)  # multiples of the scale given that are compared
 _DOUBT = 0.35
-"""How far off the scale given may well be, as a standard deviation of the logarithm of its multiple. A few noisy
+"""How far off the scale given may well be: standard deviation of the logarithm of its multiple. A few noisy
 scores are most likely where nothing has an effect at all, and then nothing new would look worth a burst."""
 
 
@@ -248,8 +248,8 @@ def fit(points: Sequence[Point], noise: float, scale: float) -> Surrogate:
     Args:
         points: one or more.
         noise: standard deviation of one burst, 0 where there is none.
-        scale: about the size of a typical effect, more than 0; the multiple of it is taken that is most likely,
-            given the keys and a prior about 1 (Rasmussen & Williams 2006, section 5.4.1).
+        scale: about the size of a typical effect, more than 0; the multiple of it is taken that is most
+            likely, given the keys and a prior about 1 (Rasmussen & Williams 2006, section 5.4.1).
     """
     return _fitted(points, noise, scale, _SCALES)
 
