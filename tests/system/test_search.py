@@ -25,7 +25,7 @@ from tests.system.command import SEED, TASK, Event, environment, events, evolve,
 pytestmark = pytest.mark.system
 
 FLAGS = (
-    *("--model", "none", "--burst-tokens", 3000, "--evaluations", 24, "--seed", 7),
+    *("--model", "none", "--burst-tokens", 3000, "--evaluations", 24, "--seed", 10),
     *("--ahead", 3, "--proposals", 0, "--trials", 5, "--seed-replicates", 2),
 )
 STATES = {
@@ -146,7 +146,7 @@ def test_the_settings_saved_are_those_in_force_and_begin_the_same_search_on_a_pi
     searched: Searched,
 ) -> None:
     saved = tomllib.loads((searched.cwd / "a" / "evolve.toml").read_text())
-    given = {"seed": 7, "burst_tokens": 3000, "evaluations": 24, "ahead": 3, "models": ["none"]}
+    given = {"seed": 10, "burst_tokens": 3000, "evaluations": 24, "ahead": 3, "models": ["none"]}
     assert {name: saved[name] for name in given} == given
     assert {"slots", "device", "memory_mb", "context", "windows", "burst"} <= saved.keys()
     again = evolve("run", "--config", "a/evolve.toml", "--run", "c", "--evaluations", 5, cwd=searched.cwd)
