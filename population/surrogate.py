@@ -38,8 +38,9 @@ _WIDTH = 0.25  # share of a number's range over which its effect is much the sam
 _RELATIVE_JITTER = 1e-6
 _SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)  # multiples of the scale given that are compared
 _DOUBT = 0.35
-"""How far off the scale given may well be: standard deviation of the logarithm of its multiple. A few noisy
-scores are most likely where nothing has an effect at all, and then nothing new would look worth a burst."""
+"""How much smaller than the scale given effects may well be: standard deviation of the multiple's logarithm.
+A few noisy scores are most likely where nothing has an effect at all, and then nothing new would look worth
+a burst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +250,7 @@ def fit(points: Sequence[Point], noise: float, scale: float) -> Surrogate:
         points: one or more.
         noise: standard deviation of one burst, 0 where there is none.
         scale: about the size of a typical effect, more than 0; the multiple of it is taken that is most
-            likely, given the keys and a prior about 1 (Rasmussen & Williams 2006, section 5.4.1).
+            likely, given the keys and a prior against small ones (Rasmussen & Williams 2006, section 5.4.1).
     """
     return _fitted(points, noise, scale, _SCALES)
 
@@ -272,7 +273,7 @@ def _fitted(points: Sequence[Point], noise: float, usual: float, multiples: Sequ
         likely = -0.5 * float((keys - mean) @ weights) - float(np.log(np.diag(factor)).sum())
         least = float((keys - error * weights).min())  # covariance @ weights is keys - mean - error * weights
         one = Surrogate(tuple(points), noise, scale, columns, rows, mean, factor, weights, least)
-        found.append((likely - 0.5 * (math.log(multiple) / _DOUBT) ** 2, one))
+        found.append((likely - 0.5 * (min(math.log(multiple), 0.0) / _DOUBT) ** 2, one))
     return max(found, key=lambda one: one[0])[1]
 
 
