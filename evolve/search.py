@@ -233,7 +233,7 @@ class Search:
 
     def _keep_waiting(self, proposed: Proposed) -> str | Birth | None:
         """Put a proposal on the shelf; return what it is a copy of, or the birth that has to give way."""
-        running = self._planner.measuring([*(job for job, _ in self._tasks.values()), *self._held])
+        running = self._planner.measuring(self._under_way())
         twin = self._shelf.put(proposed.job, proposed.proposal, self._population.by_fingerprint, running)
         if twin:
             return twin
@@ -308,12 +308,15 @@ class Search:
             if reason:
                 self._brake.pull(reason)
                 break
-            under_way = [*(job for job, _ in self._tasks.values()), *self._held, *jobs]
-            job = self._planner.next(self._spent(), under_way)
+            job = self._planner.next(self._spent(), [*self._under_way(), *jobs])
             if job is None:
                 break
             jobs.append(job)
         return jobs
+
+    def _under_way(self) -> list[Job]:
+        """Return the jobs that are on the docket and have not ended, whether they have begun or not."""
+        return [*(job for job, _ in self._tasks.values()), *self._held]
 
     def _begin(self, jobs: Iterable[Job]) -> None:
         """Begin jobs that are on the docket, unless the search stops."""
