@@ -265,14 +265,14 @@ def test_the_same_command_does_the_rest_and_nothing_twice(stopped: Stopped) -> N
     assert len(stopped.bursts) == len({(m.digest, m.seed) for m in stopped.bursts}) == wanted
 
 
-REFUSED = {
+REFUSED = {  # a folder each: they run side by side, and a run has one writer
     "no run": (("verify", "empty"), "empty is not a run folder"),
     "no run to take apart": (("ablate", "nowhere"), "nowhere is not a run folder"),
     "the seed as champion": (("verify", "same"), "the champion of same is still its seed variant"),
-    "the seed to take apart": (("ablate", "same"), "the champion of same is still its seed variant"),
+    "the seed to take apart": (("ablate", "alike"), "the champion of alike is still its seed variant"),
     "one seed": (("verify", "run", "--seeds", 1), "--seeds 1: give 2 to 1000"),
     "comments alone": (("ablate", "cosmetic"), "v1 differs from the seed only in comments and whitespace"),
-    "a folder that is not there": (("ablate", "run", "--minimal", "no/x.py"), "cannot write no/x.py"),
+    "a folder that is not there": (("ablate", "whole", "--minimal", "no/x.py"), "cannot write no/x.py"),
     "no champion": (("verify", "none"), "none has no champion yet"),
     "other data": (("verify", "moved"), "moved was started on other data"),
 }
@@ -284,9 +284,10 @@ def refused(
 ) -> dict[str, subprocess.CompletedProcess[str]]:
     cwd = tmp_path_factory.mktemp("refused")
     (cwd / "empty").mkdir()
-    make(cwd / "run", text, BETTER)
+    for name in ("run", "whole"):
+        make(cwd / name, text, BETTER)
     make(cwd / "cosmetic", text, BIGRAM + "# the end\n")
-    for name, champion in (("same", "v0"), ("none", None)):
+    for name, champion in (("same", "v0"), ("alike", "v0"), ("none", None)):
         make(cwd / name, text, BETTER)
         with Population.open(cwd / name, write=True) as population:
             population.commit(meta={"champion": champion})
