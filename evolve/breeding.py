@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,13 +60,25 @@ class Choosing:
     adaptive: bool = True
 
 
+def tireless(_: str) -> None:
+    """Say of any model that it may be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
-    """The operators there are, one for each arm, with what is expected of each, and the bandit over them."""
+    """The operators there are, with what to go by when one of them is chosen.
+
+    Args:
+        operators: one for each arm.
+        weights: what is expected of each beforehand.
+        bandit: over them.
+        rest: for how many seconds more a model is left alone, None when it may be asked.
+    """
 
     operators: Mapping[Arm, Operator]
     weights: Mapping[Arm, float]
     bandit: Bandit = field(default_factory=Bandit)
+    rest: Callable[[str], float | None] = tireless
 
 
 class Breeder:
@@ -261,8 +273,8 @@ class Breeder:
         rng = self.generator(ticket)
         operators = self._means.operators
         arity = {arm.operator: operator.arity for arm, operator in operators.items()}
-        allowed = (False, True) if asking else (False,)
-        open_ = (arm for arm in self._breeding if bool(arm.model) in (allowed if asks is None else (asks,)))
+        wanted = ((False, True) if asking else (False,)) if asks is None else (asks,)
+        open_ = (arm for arm in self._breeding if bool(arm.model) in wanted and self._rest(arm) is None)
         free = offered(open_, arity, len(self._members.everybody))
         if not free:
             return None
@@ -274,6 +286,14 @@ class Breeder:
         neighbours = self._members.ranking(island) if arm.model else None
         context = self._writer.context(ticket, parents, neighbours, self._lineages.level)
         return Birth(ticket, arm, operator, context, island, self._operator_generator(ticket), part)
+
+    def rest(self) -> float | None:
+        """Return the seconds until a child can be had again, None when one can be had now."""
+        rests = [self._rest(arm) for arm in self._breeding]
+        return min((rest for rest in rests if rest is not None), default=None) if None not in rests else None
+
+    def _rest(self, arm: Arm) -> float | None:
+        return self._means.rest(arm.model) if arm.model else None
 
     def known(self, ticket: int, arm: Arm, parents: Sequence[str]) -> Birth:
         """Return the birth of a child that has been written already, on its first parent's island.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from evolve.bursts.executor import Executor, Job, Result, Watch
@@ -16,6 +16,8 @@ from population.variant import Measurement, Purpose, Value, Variant
 T = TypeVar("T")
 Begun = Callable[[], Awaitable[None]]
 """Awaited when a burst has its slot and is about to begin."""
+
+_HAND_OVER = 0.1  # seconds that a burst may take to begin once a slot is free
 
 
 class Halted(Exception):
@@ -74,7 +76,7 @@ class Turnstile:
         """Join the queue; tickets come in rising."""
         self._queue.append(ticket)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def turn(self, ticket: int) -> AsyncIterator[None]:
         """Wait until every earlier ticket has left."""
         async with self._changed:
@@ -108,6 +110,17 @@ class Meter:
         self._door = asyncio.Lock()
         self.slots = executor.slots
         self.running = 0
+        """Slots in which a burst runs."""
+        self._waiting = 0
+        self._began = asyncio.Event()
+
+    async def hand_over(self) -> None:
+        """Let bursts that wait have the slots that are free: choosing jobs holds up everything else."""
+        with contextlib.suppress(TimeoutError):  # some wait longer: for a full disk, or for all slots
+            async with asyncio.timeout(_HAND_OVER):
+                while self._waiting and self.running < self.slots and not self._brake.on:
+                    self._began.clear()
+                    await self._began.wait()
 
     async def smoke(
         self,
@@ -164,19 +177,32 @@ class Meter:
 
     async def _run(self, job: Job, watch: Watch, begun: Begun | None, alone: bool) -> Result:
         slots = self.slots if alone else 1
-        await self._brake.unless_on(self._taken(slots))
-        self.running += 1
+        await self._begin(slots, begun)
+        self.running += slots
         try:
-            if begun is not None:
-                await begun()
             while True:
                 result = await self._attempt(job, watch)
                 if result is not None and (result.failure is None or not self._room.short):
                     return result
                 await self._room.enough()  # it may have failed for lack of room
         finally:
-            self.running -= 1
+            self.running -= slots
             self._release(slots)
+
+    async def _begin(self, slots: int, begun: Begun | None) -> None:
+        """Wait for slots, and have it written down that a burst begins."""
+        self._waiting += 1
+        try:
+            await self._brake.unless_on(self._taken(slots))
+            try:
+                if begun is not None:
+                    await begun()
+            except BaseException:
+                self._release(slots)
+                raise
+        finally:
+            self._waiting -= 1
+            self._began.set()
 
     async def _taken(self, slots: int) -> None:
         """Take so many slots at once, in turn with everybody else."""

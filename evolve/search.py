@@ -28,7 +28,7 @@ from evolve.docket import Docket
 from evolve.folding import Folding
 from evolve.ideas import Standing
 from evolve.jobs import Birth, Dropped, Job, Measured, Outcome, Proposed
-from evolve.measuring import Brake, Meter
+from evolve.measuring import Brake, Halted, Meter
 from evolve.memory import Memory
 from evolve.performing import Performer
 from evolve.planning import Planner
@@ -48,6 +48,7 @@ from population.ledger import Event
 from population.store import Population
 
 _FAR = 1e8  # seconds: three years, for a search without a limit in hours
+_NAP = 0.1  # seconds between two looks at a model whose rest is about to end
 
 
 class Search:
@@ -150,8 +151,11 @@ class Search:
                 await self._durable()
                 self._begin(jobs)
                 if not self._tasks:
+                    if await self._rested():
+                        continue
                     return self._brake.reason or self._idle()
                 outcomes, fault = await self._ended()
+                await self._meter.hand_over()
                 for outcome in outcomes:
                     if not self._gap:
                         self._fold(outcome)
@@ -165,6 +169,15 @@ class Search:
                 self._stage_clock()
                 self._population.flush()
                 self._tell()
+
+    async def _rested(self) -> bool:
+        """Wait until a model may be asked again, if only that is missing; say whether the search goes on."""
+        rest = self._breeder.rest()
+        if rest is None or self._brake.on or self._spent().left(self._policy.limits) < 1.0:
+            return False
+        with contextlib.suppress(Halted):
+            await self._brake.unless_on(asyncio.sleep(max(rest, _NAP)))
+        return not self._brake.on
 
     def _idle(self) -> str:
         """Say why nothing is left to do: what is left of the evaluations may be less than a burst."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evolve import runs
 from evolve.ancestry import Ancestry
-from evolve.breeding import Breeder, Choosing, Means
+from evolve.breeding import Breeder, Choosing, Means, tireless
 from evolve.briefing import Briefing, Writer
 from evolve.bursts.executor import Executor
 from evolve.lessons import Lessons
@@ -129,7 +129,7 @@ def breeder_of(
     return Breeder(
         population,
         Lineages(keeping),
-        Means(operators, arms_of(_PROMPTED, plain, asked)),
+        Means(operators, arms_of(_PROMPTED, plain, asked), rest=tireless if chat is None else chat.rest),
         Choosing(
             number(settings.seed),
             epsilon,

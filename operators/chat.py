@@ -82,5 +82,8 @@ class Chat(Protocol):
     def pick(self, rng: Generator) -> Model:
         """Choose a model by weight."""
 
+    def rest(self, model: str) -> float | None:
+        """Return for how many seconds more a model of this name is left alone, None when it may be asked."""
+
     async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
         """Ask ``model`` and return what it wrote, or why it wrote nothing."""

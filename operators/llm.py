@@ -169,10 +169,14 @@ class LiteLLM:
 
     def pick(self, rng: Generator) -> Model:
         """Choose a model by weight, among those that do not rest as long as there are any."""
-        draw, now = rng.random(), self._monotonic()
-        awake = [m for m in self.models if self._breakers[m.name].rest(now) is None] or list(self.models)
+        draw = rng.random()
+        awake = [m for m in self.models if self.rest(m.name) is None] or list(self.models)
         shares = np.cumsum([m.weight for m in awake])
         return awake[min(int(np.searchsorted(shares, draw * shares[-1], side="right")), len(awake) - 1)]
+
+    def rest(self, model: str) -> float | None:
+        """Return for how many seconds more a model is left alone, None when it may be asked."""
+        return self._breakers[model].rest(self._monotonic())
 
     async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
         """Ask ``model`` and return what it wrote, or why it wrote nothing; from a receipt where there is one.
@@ -186,7 +190,7 @@ class LiteLLM:
         if said is not None:
             return said
         breaker = self._breakers[model.name]
-        rest = breaker.rest(self._monotonic())
+        rest = self.rest(model.name)
         if rest is not None:
             exchange.outcome = "resting"
             exchange.reason = (

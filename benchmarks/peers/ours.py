@@ -66,6 +66,9 @@ class Scripted:
         """Return the one model."""
         return MODEL
 
+    def rest(self, model: str) -> float | None:
+        return None
+
     async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
         """Answer a prompt."""
         return Reply(self.oracle.answer(as_messages(ask.messages)), model.name)

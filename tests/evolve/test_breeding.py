@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -88,13 +89,14 @@ class Farm:
         epsilon: float | None = None,
         noted: Iterable[str] | None = None,
         state: Mapping[str, Any] | None = None,
+        rests: Mapping[str, float] = MappingProxyType({}),
     ) -> Breeder:
         """Return a breeder with an operator for each arm, told of all that is known."""
         arms = arms or (PLAIN,)
         operators: dict[Arm, Operator] = {
             arm: Copies(arm.operator, 2 if arm.operator == "pair" else 1) for arm in arms
         }
-        means = Means(operators, dict.fromkeys(arms, 1.0))
+        means = Means(operators, dict.fromkeys(arms, 1.0), rest=rests.get)
         choosing = Choosing(seed, epsilon, tournament=4, pressure=1.0)
         writer = Writer(self.population, BRIEFING)
         lineages = Lineages(keeping or Keeping())
@@ -202,6 +204,21 @@ def test_no_model_is_asked_when_none_may_be(farm: Farm) -> None:
     assert {born(breeder.birth(t, asking=False)).arm for t in range(30)} == {PLAIN}
     assert {born(breeder.birth(t, asking=True)).arm for t in range(30)} == {PLAIN, ASKING}
     assert farm.breeder(ASKING).birth(1, asking=False) is None
+
+
+def test_a_model_that_rests_is_left_alone_until_its_rest_is_over(farm: Farm) -> None:
+    farm.add("v0", 3.0)
+    rests = {ASKING.model: 3.0}
+    breeder = farm.breeder(PLAIN, ASKING, rests=rests)
+    assert {born(breeder.birth(t, asking=True)).arm for t in range(30)} == {PLAIN}
+    assert breeder.birth(1, asking=True, asks=True) is None
+    assert breeder.rest() is None
+    alone = farm.breeder(ASKING, rests=rests)
+    assert alone.birth(1, asking=True) is None
+    assert alone.rest() == 3.0
+    rests.clear()
+    assert born(alone.birth(1, asking=True)).arm == ASKING
+    assert alone.rest() is None
 
 
 def test_the_seed_and_the_ticket_decide_every_choice(farm: Farm) -> None:

@@ -24,6 +24,9 @@ BRIEFING = Briefing("Byte-level text.", "val_bpb", Direction.MINIMIZE, "")
 class Mute:
     """Answers nothing."""
 
+    def rest(self, model: str) -> float | None:
+        return None
+
     async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
         return Silence("mute", model.name)
 

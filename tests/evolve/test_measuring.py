@@ -276,6 +276,48 @@ def test_a_burst_that_runs_alone_waits_for_all_slots_and_keeps_them(a_variant: V
     assert asyncio.run(run()) == ["0", "0,1", "0,1,2,3"]
 
 
+def test_a_burst_that_waits_has_the_free_slot_before_the_floor_is_anybody_elses(a_variant: Variants) -> None:
+    executor = Scripted([result(float(n)) for n in range(3)], slots=1)
+    metering = meter(executor)
+
+    async def begun() -> None:
+        for _ in range(10):  # it takes longer than the end of the one before
+            await asyncio.sleep(0)
+
+    async def scene() -> list[int]:
+        variant, seen = a_variant("v1", "v0"), []
+        tasks = {
+            asyncio.ensure_future(metering.measure(variant, "d", SOURCE, Purpose.FIRST, n, begun))
+            for n in range(3)
+        }
+        while tasks:
+            _, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await metering.hand_over()
+            seen.append(len(executor.jobs))
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(scene(), 10)) == [2, 3, 3]
+
+
+def test_a_burst_that_cannot_begin_holds_nobody_up(a_variant: Variants) -> None:
+    async def scene() -> None:
+        metering = meter(Scripted([result(1.0), result(2.0)], slots=2, closed=True))
+        bursts = [
+            asyncio.ensure_future(
+                metering.measure(a_variant("v1"), "d", SOURCE, Purpose.FIRST, n, alone=n == 1)
+            )
+            for n in range(2)
+        ]
+        await settled()
+        await asyncio.wait_for(metering.hand_over(), 10)
+        assert metering.running == 1
+        for one in bursts:
+            one.cancel()
+        await asyncio.gather(*bursts, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
 def test_no_more_bursts_run_at_once_than_there_are_slots(a_variant: Variants) -> None:
     executor = Scripted([result(float(n)) for n in range(7)], slots=3)
     metering = meter(executor)

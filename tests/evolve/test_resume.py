@@ -223,6 +223,9 @@ class Looking:
     def pick(self, rng: Generator) -> Model:
         raise AssertionError
 
+    def rest(self, model: str) -> float | None:
+        return None
+
     async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
         self.asked.append(ask.number)
         await asyncio.sleep(0)

@@ -25,6 +25,9 @@ class ScriptedChat:
     def pick(self, rng: Generator) -> Model:
         return self.model
 
+    def rest(self, model: str) -> float | None:
+        return None
+
     async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
         self.asked.append(ask)
         if not self.replies:
