@@ -12,22 +12,25 @@ from population.variant import Failure, FailureKind
 LONGEST = 200_000  # bytes of source
 
 
-def examine(source: str, entry: str) -> Failure | None:
+def examine(source: str, entry: str | None) -> Failure | None:
     """Return why a source cannot be run at all, or None when it deserves a burst.
 
     Args:
         source: the text of a variant.
-        entry: name of the function that it must define.
+        entry: name of the function that it must define, empty when there is none; None when it need not be
+            Python.
     """
     if len(source.encode("utf-8", "replace")) > LONGEST:
         return Failure(FailureKind.CONTRACT, f"the source is longer than {LONGEST} bytes")
+    if entry is None:
+        return None if source.strip() else Failure(FailureKind.CONTRACT, "the program is empty")
     try:
         tree = parse(source)
         compile(tree, "train.py", "exec")
     except SyntaxError as error:
         where = f"line {error.lineno}: " if error.lineno else ""
         return Failure(FailureKind.SYNTAX, f"{where}{error.msg}")
-    if not _defines(tree, entry):
+    if entry and not _defines(tree, entry):
         return Failure(FailureKind.CONTRACT, f"it defines no function {entry}(burst) at top level")
     try:
         parse_tunables(source)

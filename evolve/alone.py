@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evolve import session
 from evolve.bursts import process
-from evolve.bursts.executor import Job, LocalExecutor, Result
+from evolve.bursts.executor import Job, Result
 from evolve.errors import EvolveError
 from evolve.preparing import Prepared, prepare
 from evolve.settings import load
@@ -42,7 +42,7 @@ def main(file: str, arguments: list[str] | None = None) -> None:
 async def _burst(prepared: Prepared) -> Result:
     """Run one burst in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="evolve-") as name:
-        executor = LocalExecutor(session.plan(Path(name), prepared))
+        executor = session.executor_of(Path(name), prepared)
         try:
             await executor.start()
             return await executor.run(Job("alone", prepared.seed, prepared.settings.seed or 0), _show)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -96,7 +97,14 @@ def run(
     context: Annotated[int | None, _option("context")] = None,
     windows: Annotated[int | None, _option("windows")] = None,
     device: Annotated[str | None, _option("device")] = None,
-    burst: Annotated[float | None, _option("burst")] = None,
+    command: Annotated[str | None, _option("command")] = None,
+    metric: Annotated[str | None, _option("metric")] = None,
+    metric_file: Annotated[str | None, _option("metric_file")] = None,
+    metric_line: Annotated[str | None, _option("metric_line")] = None,
+    direction: Annotated[str | None, _option("direction")] = None,
+    also: Annotated[list[str] | None, _option("also")] = None,
+    copy: Annotated[list[str] | None, _option("copies", "--copy")] = None,
+    burst: Annotated[float | None, _option("burst", "--burst", "--timeout")] = None,
     burst_tokens: Annotated[int | None, _option("burst_tokens")] = None,
     slots: Annotated[int | None, _option("slots")] = None,
     memory_mb: Annotated[int | None, _option("memory_mb")] = None,
@@ -426,6 +434,7 @@ def _settings(given: Mapping[str, Any]) -> Settings:
     """Put the flags of ``run`` and the settings file together."""
     flags = {name: value for name, value in given.items() if name in Settings.model_fields}
     flags |= {"models": tuple(given.get("model") or ()), "prices": _prices(given.get("price"))}
+    flags |= {"also": tuple(given.get("also") or ()), "copies": _copies(given.get("copy"))}
     default = Path(FILE) if Path(FILE).is_file() else None
     return load(Path(given["config"]) if given.get("config") else default, flags)
 
@@ -474,6 +483,14 @@ def _opened(folder: Path) -> Population:
     """Open a run for reading."""
     with runs.looked_at(folder):
         return Population.open(folder)
+
+
+def _copies(given: list[str] | None) -> tuple[str, ...] | None:
+    """Read ``--copy``, which may name several files as a shell would."""
+    try:
+        return tuple(name for text in given for name in shlex.split(text)) if given else None
+    except ValueError as error:
+        raise InputError(f"--copy cannot be read as a shell would: {error}") from error
 
 
 def _prices(given: list[str] | None) -> Mapping[str, tuple[float, float]] | None:

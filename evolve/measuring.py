@@ -267,4 +267,5 @@ def _measurement(
         device=result.device,
         sandbox=result.sandbox,
         share=share,
+        also=dict(result.also),
     )

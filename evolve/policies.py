@@ -42,6 +42,17 @@ _PLAIN: Mapping[str, Any] = {
 """What no baseline has, as settings."""
 
 
+FOREIGN: Mapping[str, Any] = {
+    "trials": 0,
+    "proposals": 0.0,
+    "pooled": False,
+    "control": 0.0,
+    "merge": 0.0,
+    "hunks": False,
+}
+"""What cannot be had of a program that is not in Python, as settings: it is taken for mere text."""
+
+
 def changed(policy: Name) -> Mapping[str, Any]:
     """Return the settings that a policy changes, whatever they were."""
     if policy is Name.EVOLVE:

@@ -17,7 +17,7 @@ class Policy:
         direction: which way the metric is better.
         limits: what the search may use.
         prices: what a burst and a dollar are worth beside each other.
-        entry: the function that a variant must define.
+        entry: the function that a variant must define (see ``admission.examine``).
         ahead: jobs under way at once.
         asking: births that may wait for a language model at once.
         ordered: fold outcomes in the order of their tickets, so that timing cannot change the result.
@@ -38,7 +38,7 @@ class Policy:
     direction: Direction
     limits: Limits
     prices: Prices
-    entry: str
+    entry: str | None
     ahead: int
     asking: int
     ordered: bool

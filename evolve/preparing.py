@@ -15,7 +15,8 @@ from evolve.bursts import probing
 from evolve.bursts.sandbox import Confinement
 from evolve.errors import InputError
 from evolve.settings import Settings
-from evolve.tasks import language
+from evolve.tasks import command, language, layouts
+from evolve.tasks.command import CommandTask
 from evolve.tasks.corpus import DataError
 from evolve.tasks.language import LanguageSettings, LanguageTask
 from operators import models
@@ -25,6 +26,7 @@ from population.genome import parse_tunables
 
 NO_MODEL = "none"
 _CPU_SECONDS, _CUDA_SECONDS = 20.0, 300.0
+_COMMAND_SECONDS = 600.0  # that a user's own program may take
 _COUNT = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
 _BRIEF = 10.0  # seconds of a burst beside which the choice of the next one takes no time
 _TOKEN_LIMIT = 600.0  # seconds, the hard limit of a token budget when --burst gives none
@@ -38,7 +40,7 @@ class Prepared:
         settings: nothing left open: what was None is chosen.
         seed: text of the seed variant.
         directions: the user's words to the LLM; may be empty.
-        task: what is optimised, holding the train split.
+        task: what is optimised; one of ours holds the train split.
         choice: which models are asked, and why.
         devices: one entry a slot.
         confinement: what bursts are confined by on this machine.
@@ -47,7 +49,7 @@ class Prepared:
     settings: Settings
     seed: str
     directions: str
-    task: LanguageTask
+    task: LanguageTask | CommandTask
     choice: Choice
     devices: tuple[str, ...]
     confinement: Confinement
@@ -66,6 +68,7 @@ def prepare(
     Raises:
         InputError: one sentence on the first thing that cannot be used.
     """
+    settings = _recognised(settings)
     settings = settings.model_copy(update=dict(policies.changed(settings.policy)))
     seed = _text(settings.seed_file, "the seed variant")
     directions = "" if settings.program is None else _text(settings.program, "the directions file")
@@ -78,11 +81,35 @@ def prepare(
     admitted = admission.examine(seed, task.entry)
     if admitted is not None:
         raise InputError(f"{settings.seed_file}: {admitted.message}")
-    check_policy(settings.policy, seed, str(settings.seed_file))
+    if task.entry is None:
+        settings = settings.model_copy(update=dict(policies.FOREIGN))
+    else:
+        check_policy(settings.policy, seed, str(settings.seed_file))
     choice = _choice(settings, environment, resuming)
     confinement = probing.attain(settings.sandbox, cuda=devices[0] != "cpu")
     completed = _completed(settings, task, choice, devices)
     return Prepared(completed, seed, directions, task, choice, devices, confinement)
+
+
+def _recognised(settings: Settings) -> Settings:
+    """Fill in what a folder that is given as the seed stands for; what the user says wins.
+
+    Raises:
+        InputError: it is a folder, and nothing that is known.
+    """
+    folder = settings.seed_file
+    if not folder.is_dir():
+        return settings
+    found = layouts.recognised(folder)
+    if found is None:
+        raise InputError(
+            f"the seed variant {folder} is a folder; give the file in it, or a folder with the layout of "
+            "autoresearch: train.py, which prints val_bpb, beside prepare.py"
+        )
+    own = settings.model_fields_set - {"seed_file"}
+    if own & {"metric_file", "metric_line"}:
+        own = own | {"metric"}
+    return settings.model_copy(update={name: value for name, value in found.items() if name not in own})
 
 
 def check_policy(policy: policies.Name, seed: str, name: str) -> None:
@@ -148,8 +175,10 @@ def _text(file: Path, what: str) -> str:
     return text
 
 
-def _task(settings: Settings, device: str) -> LanguageTask:
-    """Load the task's data."""
+def _task(settings: Settings, device: str) -> LanguageTask | CommandTask:
+    """Make the task, and load its data."""
+    if command.asked(settings):
+        return command.from_settings(settings, settings.burst or _COMMAND_SECONDS)
     usual = language.usual(device, settings.data)
     chosen = LanguageSettings(
         usual.data, settings.context or usual.context, settings.windows or usual.windows
@@ -211,21 +240,33 @@ def _check_prices(choice: Choice, settings: Settings) -> None:
             )
 
 
-def _completed(settings: Settings, task: LanguageTask, choice: Choice, devices: tuple[str, ...]) -> Settings:
+def _completed(
+    settings: Settings, task: LanguageTask | CommandTask, choice: Choice, devices: tuple[str, ...]
+) -> Settings:
     """Fill in what was left open, so that the saved settings say all."""
     seconds = _CPU_SECONDS if devices[0] == "cpu" else _CUDA_SECONDS
+    if isinstance(task, CommandTask):
+        seconds = task.seconds
+        own: dict[str, object] = {
+            "workspace": settings.workspace or settings.seed_file.resolve().parent,
+            "variant_file": task.file,
+        }
+    else:
+        own = {
+            "data": None if task.settings.data is None else Path(task.settings.data),
+            "context": task.settings.context,
+            "windows": task.settings.windows,
+        }
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
     return settings.model_copy(
         update={
             "seed_file": settings.seed_file.resolve(),
             "program": None if settings.program is None else settings.program.resolve(),
-            "data": None if task.settings.data is None else Path(task.settings.data),
+            **own,
             "device": devices[0].partition(":")[0],
             "slots": len(devices),
             "burst": settings.burst or (_TOKEN_LIMIT if settings.burst_tokens else seconds),
             "memory_mb": settings.memory_mb or int(0.8 * memory / len(devices)),
-            "context": task.settings.context,
-            "windows": task.settings.windows,
             "models": tuple(f"{model.name}:{model.weight:g}" for model in choice.models) or (NO_MODEL,),
             "api_base": choice.api_base,
             "seed": secrets.randbits(31) if settings.seed is None else settings.seed,

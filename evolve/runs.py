@@ -105,6 +105,7 @@ def _found(population: Population, prepared: Prepared) -> None:
             "direction": task.direction.value,
             "task": task.describe().partition("\n")[0],
             "data": task.fingerprint(),
+            "trust": task.trust,
             "budgets": budgets(chosen),
         },
     )
@@ -128,7 +129,7 @@ def check_data(population: Population, prepared: Prepared, folder: Path) -> None
             f"`{invocation('fsck', str(folder))}` says more"
         )
     if was != now:
-        where = prepared.settings.data or "Python's own library sources"
+        where = prepared.task.origin()
         raise InputError(
             f"{folder} was started on other data: its content hash was {str(was)[:12]}, that of {where} is "
             f"{now[:12]}; go on with the same data, or start a new run"

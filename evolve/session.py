@@ -12,6 +12,7 @@ from pathlib import Path
 from evolve import runs
 from evolve.briefing import Briefing
 from evolve.bursts import process, scratch
+from evolve.bursts.commanding import CommandExecutor, CommandPlan
 from evolve.bursts.executor import LocalExecutor, Plan
 from evolve.bursts.sandbox import Level
 from evolve.docket import recover
@@ -23,6 +24,8 @@ from evolve.report.live import Display
 from evolve.room import Room
 from evolve.search import Search
 from evolve.settings import Settings
+from evolve.tasks.language import LanguageTask
+from evolve.tasks.task import Unseen
 from evolve.wiring import Asking, number, search_of
 from operators.llm import LiteLLM
 from operators.local import LocalModelError, LocalServer
@@ -82,7 +85,7 @@ async def _wired(
 ) -> Search:
     """Put a search together; what it opens is closed by ``stack``."""
     settings, task = prepared.settings, prepared.task
-    executor = LocalExecutor(plan(folder, prepared))
+    executor = executor_of(folder, prepared)
     stack.push_async_callback(executor.close)
     room = Room(folder, lambda: brake.on, display.event)
     chat, _ = await asyncio.gather(_chat(folder, prepared, population, room, stack), executor.start())
@@ -102,16 +105,45 @@ async def _wired(
     )
 
 
-def plan(folder: Path, prepared: Prepared) -> Plan:
-    """Say how every burst of the run is run; the train split is laid down for the zygote."""
+def executor_of(
+    folder: Path, prepared: Prepared, split: Unseen = "validation"
+) -> LocalExecutor | CommandExecutor:
+    """Return what runs the bursts of a run, to be started.
+
+    Args:
+        folder: of the run.
+        prepared: what is run.
+        split: what answers are scored on; a program of the user's own has one way to be scored.
+    """
     settings, task = prepared.settings, prepared.task
+    if isinstance(task, LanguageTask):
+        return LocalExecutor(plan(folder, prepared, split))
+    work = folder / "scratch"
+    scratch.remove(work)  # of a session that was killed
+    return CommandExecutor(
+        CommandPlan(
+            task=task,
+            scratch=work,
+            logs=folder / "logs",
+            devices=prepared.devices,
+            memory_bytes=number(settings.memory_mb) << 20,
+            confinement=prepared.confinement,
+            vram_bytes=None if settings.vram_mb is None else settings.vram_mb << 20,
+        )
+    )
+
+
+def plan(folder: Path, prepared: Prepared, split: Unseen = "validation") -> Plan:
+    """Say how every burst of a language task is run; the train split is laid down for the zygote."""
+    settings, task = prepared.settings, prepared.task
+    assert isinstance(task, LanguageTask)
     train_file = folder / "data" / "train.bin"
     train_file.parent.mkdir(exist_ok=True)
     write_whole(train_file, task.train_bytes().tobytes())
     work = folder / "scratch"
     scratch.remove(work)  # of a session that was killed
     return Plan(
-        task=task.to_spec(),
+        task=task.to_spec(split),
         entry=task.entry,
         train_file=train_file,
         scratch=work,

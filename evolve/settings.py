@@ -36,7 +36,8 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-_FLAGS = {"seed_file": "SEED", "models": "--model", "prices": "--price"}  # named otherwise than the setting
+_FLAGS = {"seed_file": "SEED", "models": "--model", "prices": "--price", "copies": "--copy"}
+"""Those that are called otherwise than the setting."""
 
 
 class Settings(BaseModel):
@@ -53,10 +54,37 @@ class Settings(BaseModel):
         None, description="validation windows that a score is read from"
     )
 
+    # a program of your own
+    command: str | None = Field(
+        None, description="how your own program is run, {file} standing for its file; it says its own score"
+    )
+    metric: str | None = Field(
+        None, description="regular expression with one group: the score in what the command prints"
+    )
+    metric_file: str | None = Field(
+        None, description="FILE:KEY, a JSON file that the command writes, and where the score is in it"
+    )
+    metric_line: str | None = Field(
+        None, description="KEY of the score in the last line printed that is a JSON object"
+    )
+    direction: Literal["minimize", "maximize"] | None = Field(
+        None, description="which way the command's score is better"
+    )
+    also: tuple[str, ...] = Field((), description="further numbers of the command that are kept and shown")
+    copies: tuple[str, ...] | None = Field(
+        None, description="what the command finds beside its file, read-only; default: all that lies there"
+    )
+    workspace: File | None = Field(None, description="folder that this lies in; default: the seed's")
+    variant_file: str | None = Field(
+        None, description="what a variant's file is called there; default: as the seed's"
+    )
+
     # bursts
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where bursts run")
     burst: Annotated[Positive, Field(le=86_400)] | None = Field(
-        None, description="seconds of training in a burst; 20 on CPU (of CPU time), 300 on CUDA"
+        None,
+        description="seconds of training in a burst; 20 on CPU (of CPU time), 300 on CUDA; "
+        "of a command: of wall clock, until it is ended; 600",
     )
     burst_tokens: Count | None = Field(None, description="tokens of training in a burst, instead of seconds")
     slots: Annotated[int, Field(ge=1, le=1024)] | None = Field(
@@ -199,7 +227,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise InputError(f"cannot read the settings file {file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not valid TOML: {error}") from error
-    for name in ("seed_file", "data", "program"):
+    for name in ("seed_file", "data", "program", "workspace"):
         if isinstance(values.get(name), str):
             values[name] = file.parent / values[name]
     return values

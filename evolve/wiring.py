@@ -63,7 +63,7 @@ def search_of(
     asking: Asking,
     briefing: Briefing,
     executor: Executor,
-    entry: str,
+    entry: str | None,
     brake: Brake,
     room: Room,
     notify: Callable[[Event], None],
@@ -77,7 +77,7 @@ def search_of(
         asking: its language models.
         briefing: what every operator is told.
         executor: where bursts run.
-        entry: function that a variant must define.
+        entry: function that a variant must define (see ``admission.examine``).
         brake: stops the search when pulled.
         room: waits while the disk is full.
         notify: sees every event once it is on the disk.
@@ -167,13 +167,13 @@ def _reflector(chat: Chat | None, models: Sequence[Model], briefing: Briefing) -
     return Reflector(chat, model, briefing.task, briefing.metric, briefing.direction, briefing.directions)
 
 
-def policy_of(settings: Settings, direction: Direction, entry: str, asking: int) -> Policy:
+def policy_of(settings: Settings, direction: Direction, entry: str | None, asking: int) -> Policy:
     """Return the numbers that the loop decides by.
 
     Args:
         settings: with what ``prepare`` fills in.
         direction: which way the metric is better.
-        entry: function that a variant must define.
+        entry: function that a variant must define (see ``admission.examine``).
         asking: births that may wait for a model at once.
     """
     return Policy(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from evolve.bursts.sandbox import SCRATCH, Sandbox
 
@@ -33,13 +33,16 @@ def candidates() -> list[str]:
     return [path for path in found if path]
 
 
-def prefix(bwrap: str, box: Sandbox, also: Iterable[str] = ()) -> list[str]:
+def prefix(
+    bwrap: str, box: Sandbox, also: Iterable[str] = (), beside: Mapping[str, str] | None = None
+) -> list[str]:
     """Return what to put before a command to start it in there.
 
     Args:
         bwrap: path of bubblewrap.
         box: what is readable, which devices there are, and the size of scratch.
         also: further files to bind, read-only.
+        beside: what is to be found in scratch, read-only: names there, and where they lie.
     """
     command = [bwrap, *(f"--unshare-{name}" for name in _APART), "--unshare-cgroup-try"]
     command += ["--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL"]
@@ -56,6 +59,8 @@ def prefix(bwrap: str, box: Sandbox, also: Iterable[str] = ()) -> list[str]:
     for path in _SHARED:
         if not any(one.startswith(path + "/") for one in shown):
             command += ["--symlink", SCRATCH, path]
+    for name, path in sorted((beside or {}).items()):
+        command += ["--ro-bind", path, f"{SCRATCH}/{name}"]
     command += ["--setenv", "TMPDIR", SCRATCH]
     command += ["--proc", "/proc", "--remount-ro", "/", "--chdir", "/", "--"]
     return command

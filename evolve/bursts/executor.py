@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -59,6 +59,7 @@ class Result:
     device: str
     peak_bytes: int
     sandbox: str = ""
+    also: Mapping[str, float] = field(default_factory=dict)
 
 
 class Executor(Protocol):
@@ -328,7 +329,7 @@ class LocalExecutor:
         plan = self._plan
         asked, answers = socket.socketpair()
         log = plan.logs / f"{job.name}.out"
-        with theirs, asked, answers, log.open("ab") as output, _in_memory(job.source) as source:
+        with theirs, asked, answers, log.open("ab") as output, in_memory(job.source) as source:
             ends = [answers.fileno(), theirs.fileno(), output.fileno(), source.fileno()]
             if not zygote.send(asdict(order), ends):
                 return False
@@ -365,7 +366,7 @@ class LocalExecutor:
         )
 
 
-def _in_memory(text: str) -> IO[bytes]:
+def in_memory(text: str) -> IO[bytes]:
     """Return an open file that has no name, with a text in it."""
     file = open(os.memfd_create("train.py"), "w+b")  # noqa: PTH123, SIM115
     file.write(text.encode())

@@ -35,6 +35,13 @@ _COMPILER = (
 )
 
 
+_PROGRAMS = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt"),
+    *(f"/etc/{name}" for name in ("alternatives", "passwd", "group", "nsswitch.conf", "mime.types", "ssl")),
+    *(f"/etc/{name}" for name in ("ld.so.conf", "ld.so.conf.d", "fonts", "python3", "R", "java-17-openjdk")),
+)
+
+
 def readable(cuda: bool) -> list[str]:
     """Return the files and folders that a burst reads."""
     paths = [*_interpreter(), *_libraries(), *_LOADERS, *_LOOKED_UP, *_SYSTEM]
@@ -42,6 +49,24 @@ def readable(cuda: bool) -> list[str]:
     if cuda:
         paths += [*_CUDA, *_COMPILER, sysconfig.get_path("include")]
     return _there(paths)
+
+
+def programs(path: str) -> list[str]:
+    """Return what a user's own program reads beside that: the system's programs, and its environment.
+
+    Args:
+        path: of the program, whose own environment it is where it lies in one.
+    """
+    own = [path for link in _links(path) for path in (link, *_environment(Path(link)))]
+    return _there([*_PROGRAMS, *own])
+
+
+def _environment(program: Path) -> list[str]:
+    """Return the folder that a program in a ``bin`` was installed under, unless that is a whole system."""
+    folder = program.parent
+    if folder.name != "bin" or str(folder.parent) in ("/", *_ROOTS, "/usr/local"):
+        return []
+    return [str(folder.parent)]
 
 
 def devices(cuda: bool) -> list[str]:

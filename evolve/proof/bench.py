@@ -9,13 +9,12 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from evolve import runs, session
 from evolve.bursts import process
-from evolve.bursts.executor import LocalExecutor
 from evolve.errors import EvolveError, InputError
 from evolve.interrupts import supervised
 from evolve.measuring import Brake, Halted, Meter
@@ -255,9 +254,7 @@ async def _run(
     keep: Callable[[Program, Measurement], Awaitable[None]],
 ) -> None:
     """Run the bursts on an executor of their own."""
-    plan = session.plan(look.folder, look.prepared)
-    plan = replace(plan, task=look.prepared.task.to_spec(split))
-    executor = LocalExecutor(plan)
+    executor = session.executor_of(look.folder, look.prepared, split)
     tasks: list[asyncio.Task[None]] = []
     try:
         await executor.start()

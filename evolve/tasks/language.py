@@ -87,6 +87,7 @@ class LanguageTask:
     metric: ClassVar[str] = "val_bpb"
     direction: ClassVar[Direction] = Direction.MINIMIZE
     entry: ClassVar[str] = "train"
+    trust: ClassVar[str] = ""
     vocab_size: ClassVar[int] = VOCAB_SIZE
 
     settings: LanguageSettings
@@ -154,6 +155,10 @@ class LanguageTask:
     def fingerprint(self) -> str:
         """Return the content hash of the whole text, in hex."""
         return self.digest
+
+    def origin(self) -> str:
+        """Name the text."""
+        return self.settings.data or "Python's own library sources"
 
     def train_bytes(self) -> Bytes:
         """Return the train split, uint8 (N,)."""

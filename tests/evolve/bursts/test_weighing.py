@@ -7,7 +7,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolve.bursts.supervisor import Capped
+from evolve.bursts.weighing import Capped
 
 
 def kept(pieces: list[bytes], half: int) -> bytes:
