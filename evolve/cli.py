@@ -104,6 +104,8 @@ def run(
     direction: Annotated[str | None, _option("direction")] = None,
     also: Annotated[list[str] | None, _option("also")] = None,
     copy: Annotated[list[str] | None, _option("copies", "--copy")] = None,
+    workspace: Annotated[Path | None, _option("workspace")] = None,
+    variant_file: Annotated[str | None, _option("variant_file")] = None,
     burst: Annotated[float | None, _option("burst", "--burst", "--timeout")] = None,
     burst_tokens: Annotated[int | None, _option("burst_tokens")] = None,
     slots: Annotated[int | None, _option("slots")] = None,

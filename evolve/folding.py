@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from evolve import admission
+from evolve import admission, suspicion
 from evolve.breeding import IMPROVED, REPAIR, Breeder
 from evolve.budget import Counts
 from evolve.crediting import Credits
@@ -127,6 +127,7 @@ class Folding:
         variant, measurement = outcome.variant, outcome.measurement
         self._counts.count(measurement)
         self._population.stage(measurement)
+        self._run_again(outcome)
         self._breeder.note(variant)
         improved = self._improved(variant)
         promotions = self._rungs.note(measurement, outcome.job.spare)
@@ -138,6 +139,16 @@ class Folding:
         if measurement.purpose is Purpose.FIRST:
             return self._after_first(variant)
         return [Next(Wish.MEASURE, one.variant) for one in promotions]
+
+    def _run_again(self, outcome: Measured) -> None:
+        """Record what came of a variant that was run once more, since it was hard to believe."""
+        if outcome.again is None:
+            return
+        self._counts.count(outcome.again)
+        self._counts.replicates += 1
+        self._population.stage(outcome.again)
+        data = {**_who(outcome.variant), "reason": outcome.doubt}
+        self.event(suspicion.KIND, f"{outcome.variant.id} was run again: {outcome.doubt}", data)
 
     def _learn(self, outcome: Measured, improved: bool, promotions: Sequence[Promotion]) -> None:
         """Tell the bandits what came of a child; a stopped one is a loss, unless it improves later on."""

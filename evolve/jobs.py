@@ -158,12 +158,23 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A variant was measured, for a birth (whose LLM call cost ``dollars``) or because of a wish."""
+    """A variant was measured, for a birth or because of a wish.
+
+    Args:
+        variant: who was measured.
+        measurement: what came of it.
+        job: what it was measured for.
+        dollars: what the LLM call of the birth cost.
+        doubt: why a score that it states itself is hard to believe; empty when it is not.
+        again: what came of it when it was run once more for that.
+    """
 
     variant: Variant
     measurement: Measurement
     job: Birth | Measure
     dollars: float = 0.0
+    doubt: str = ""
+    again: Measurement | None = None
 
     @property
     def birth(self) -> Birth | None:

@@ -139,7 +139,7 @@ class Meter:
         result = await self._unless_killed(job, _never, begun, alone)
         if result.failure is None:
             return None
-        values, share = values_of(source), _share(purpose, result, fraction)
+        values, share = _values(source), _share(purpose, result, fraction)
         return _measurement(variant.id, variant.digest, job.seed, purpose, result, values, share)
 
     async def measure(
@@ -165,7 +165,7 @@ class Meter:
         name = f"{variant.id}-{purpose.value}-{number if trial is None else trial}"
         job = Job(name, source, self.seeds(number), fraction=fraction)
         result = await self._unless_killed(job, watch or _never, begun, alone)
-        values, share = values_of(source), _share(purpose, result, fraction)
+        values, share = _values(source), _share(purpose, result, fraction)
         return _measurement(variant.id, digest, job.seed, purpose, result, values, share, trial)
 
     async def _unless_killed(self, job: Job, watch: Watch, begun: Begun | None, alone: bool) -> Result:
@@ -227,6 +227,14 @@ class Meter:
         except OSError as error:
             await self._room.wait(error)
             return None
+
+
+def _values(source: str) -> dict[str, Value]:
+    """Return the values of a source's tunables; a program in another language has none."""
+    try:
+        return values_of(source)
+    except SyntaxError:
+        return {}
 
 
 def _never(*_: object) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from evolve import admission
+from evolve import admission, suspicion
 from evolve.docket import PATIENCE, Docket
 from evolve.jobs import (
     Birth,
@@ -30,7 +30,7 @@ from evolve.memory import Memory
 from evolve.policy import Policy
 from evolve.race import SEED
 from evolve.room import Room
-from evolve.seeds import RUNG, SCREEN
+from evolve.seeds import FRESH, RUNG, SCREEN
 from evolve.stopping import Watcher
 from evolve.tuning import Attempt, Session, Studies
 from operators.proposal import Proposal, Refusal, RefusalKind
@@ -125,7 +125,7 @@ class Performer:
             name = admitted.id
         variant = self._population.variants[name]
         dollars = self._docket.cost(birth.ticket)
-        return Measured(variant, await self._first(birth, variant), birth, dollars)
+        return await self._doubted(Measured(variant, await self._first(birth, variant), birth, dollars))
 
     async def _proposed(self, birth: Birth) -> Outcome:
         """Have a child proposed, and no more."""
@@ -221,6 +221,33 @@ class Performer:
             await self._flushed()
         return measured
 
+    async def _doubted(self, outcome: Measured) -> Measured:
+        """Run a variant once more, under another seed, whose score is its own word and hard to believe."""
+        variant, first = outcome.variant, outcome.measurement
+        doubt = self._doubt(first)
+        source = self._kept(first.digest)
+        if not doubt or isinstance(source, Failure):
+            return outcome
+        begun = self._begun(outcome.job.ticket, first.digest)
+        again = await self._meter.measure(variant, first.digest, source, Purpose.REPLICATE, FRESH, begun)
+        stated = suspicion.constant(
+            {m.seed: m.score for m in (first, again) if m.score is not None}, self._population.evidence(SEED)
+        )
+        if stated:
+            failure = Failure(FailureKind.CONTRACT, f"its score is stated, and not measured: {stated}")
+            first, again = (replace(one, score=None, failure=failure) for one in (first, again))
+        return replace(outcome, measurement=first, doubt=doubt, again=again)
+
+    def _doubt(self, first: Measurement) -> str:
+        """Return why a first score is hard to believe, empty when it is not."""
+        champion, seed = self._population.meta("champion"), self._population.fitness(SEED)
+        best = None if champion is None else self._population.fitness(champion)
+        doubtful = self._policy.self_reported and first.purpose is Purpose.FIRST
+        if not doubtful or first.variant == SEED or first.score is None or best is None or seed is None:
+            return ""
+        gain = self._policy.direction.gain(first.score, over=best.mean)
+        return suspicion.leap(gain, seed.mean, self._population.noise())
+
     async def _reflect(self, job: Reflect) -> Outcome:
         """Have a model look back; its exchange with the model is on the disk, so it is paid for once."""
         assert self._memory.reflector is not None
@@ -235,7 +262,7 @@ class Performer:
         """Measure a known variant under the seed that the wish names."""
         variant = self._population.variants[job.variant]
         if job.purpose is Purpose.FIRST:
-            return Measured(variant, await self._first(job, variant), job)
+            return await self._doubted(Measured(variant, await self._first(job, variant), job))
         digest = job.digest or variant.digest
         source = self._kept(digest)
         if isinstance(source, Failure):

@@ -26,6 +26,7 @@ class Policy:
         explored: share of those measured that is drawn from all proposals alike.
         together: ideas put together in one child at most.
         numbers_only: have no children; let Optuna try the seed's numbers, and nothing else.
+        self_reported: scores are the variants' own word.
         seed_replicates: bursts of the seed variant that measure the noise.
         replicates: share of bursts that may re-measure contenders.
         confidence: P(better than the champion) that a new champion needs.
@@ -47,6 +48,7 @@ class Policy:
     replicates: float
     confidence: float
     numbers_only: bool = False
+    self_reported: bool = False
     proposals: float = 0.0
     explored: float = 0.0
     together: int = 1

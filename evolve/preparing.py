@@ -86,6 +86,11 @@ def prepare(
     else:
         check_policy(settings.policy, seed, str(settings.seed_file))
     choice = _choice(settings, environment, resuming)
+    if task.entry is None and all(model.small for model in choice.models):
+        raise InputError(
+            f"{settings.seed_file} is not in Python, so that only an LLM can change it; give a --model that "
+            "writes code"
+        )
     confinement = probing.attain(settings.sandbox, cuda=devices[0] != "cpu")
     completed = _completed(settings, task, choice, devices)
     return Prepared(completed, seed, directions, task, choice, devices, confinement)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from evolve import crowning
+from evolve import crowning, suspicion
 from evolve.budget import Counts
 from evolve.crowning import Verdict
 from evolve.policy import Policy
@@ -245,6 +245,8 @@ class Race:
         assert difference is not None  # two bursts of each were measured
         error = crowning.error_of(duel.place, self._policy.confidence)
         match crowning.judge(difference, duel.look, error):
+            case Verdict.CROWN if reason := self._forged(duel.contender):
+                self._leave(duel, champion, news, difference, reason)
             case Verdict.CROWN:
                 self._duel, self._places = None, 0
                 news.append(News(CROWNED, duel.contender, champion, duel.place, difference))
@@ -252,6 +254,13 @@ class Race:
                 self._duel = replace(duel, look=duel.look + 1)
             case Verdict.LEAVE:
                 self._leave(duel, champion, news, difference, "its gain is within the noise")
+
+    def _forged(self, variant: str) -> str:
+        """Return why scores that a variant states itself cannot have been measured, empty for none."""
+        if not self._policy.self_reported:
+            return ""
+        evidence = self._population.evidence
+        return suspicion.constant(evidence(variant), evidence(SEED))
 
     def _leave(
         self, duel: Duel, champion: str, news: list[News], difference: Difference | None, reason: str

@@ -256,9 +256,11 @@ async def _supervised(
     search: Search, brake: Brake, prepared: Prepared, display: Display, folder: Path
 ) -> str:
     """Run the search to its end, whoever asks for it: a budget, Ctrl-C once, or Ctrl-C twice."""
+    task = prepared.task
+    label = f"{task.metric} ({task.trust})" if task.trust else task.metric
 
     def picture() -> None:
-        display.update(search.snapshot(str(folder), prepared.task.metric))
+        display.update(search.snapshot(str(folder), label))
 
     try:
         return await supervised(search.run(), brake, prepared.settings.grace, picture)

@@ -23,6 +23,7 @@ from evolve.room import Room
 from evolve.search import Search
 from evolve.seeds import Seeds
 from evolve.settings import Settings
+from evolve.tasks.command import is_python
 from evolve.tuning import Studies
 from operators.chat import Chat, Model
 from operators.crossover import Crossover
@@ -126,6 +127,8 @@ def breeder_of(
     if not ours:
         kept = {Mutate.name, Repair.name} if asked else {Syntactic.name}
         operators = {arm: one for arm, one in operators.items() if arm.operator in kept}
+    if settings.variant_file is not None and not is_python(settings.variant_file):
+        operators = {arm: one for arm, one in operators.items() if arm.model}
     return Breeder(
         population,
         Lineages(keeping),
@@ -196,6 +199,7 @@ def policy_of(settings: Settings, direction: Direction, entry: str | None, askin
         explored=settings.explored,
         together=settings.together,
         numbers_only=settings.policy is Name.NUMBERS_ONLY,
+        self_reported=settings.command is not None,
     )
 
 

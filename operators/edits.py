@@ -70,9 +70,12 @@ def apply_diff(reply: str, parent: str) -> Edited | NoEdit:
 
 
 def apply_whole(reply: str, parent: str) -> Edited | NoEdit:
-    """Take the file that a reply holds: its largest Python code fence, or all of it when it is a program."""
+    """Take the file that a reply holds: its largest Python code fence, or all of it when it is a program.
+
+    Where the parent is in another language, fences of any are taken for it.
+    """
     hypothesis = stated_hypothesis(reply)
-    closed, cut_off = _fences(reply)
+    closed, cut_off = _fences(reply, any_language=not _is_python(parent))
     if cut_off and len(cut_off) >= max(map(len, closed), default=0):
         return NoEdit(RefusalKind.REPLY, "the reply is cut off: its code fence is never closed", hypothesis)
     if closed:
@@ -203,8 +206,8 @@ def _described(parent: str, source: str) -> str:
     return said
 
 
-def _fences(reply: str) -> tuple[list[str], str]:
-    """Return the contents of a reply's Python code fences, and of a last one that is never closed."""
+def _fences(reply: str, any_language: bool = False) -> tuple[list[str], str]:
+    """Return the contents of a reply's code fences, by default of Python, and of a last one never closed."""
     closed: list[str] = []
     opened: re.Match[str] | None = None
     body: list[str] = []
@@ -212,7 +215,7 @@ def _fences(reply: str) -> tuple[list[str], str]:
         if opened is None:
             opened, body = _FENCE.match(line), []
         elif line.rstrip() == opened["indent"] + opened["ticks"]:
-            if opened["language"].lower() in ("", "python", "py", "python3"):
+            if any_language or opened["language"].lower() in ("", "python", "py", "python3"):
                 closed.append(_dedented(body, opened["indent"]))
             opened = None
         else:
@@ -222,6 +225,15 @@ def _fences(reply: str) -> tuple[list[str], str]:
 
 def _dedented(lines: list[str], margin: str) -> str:
     return "".join(f"{line.removeprefix(margin)}\n" for line in lines)
+
+
+def _is_python(text: str) -> bool:
+    """Say whether a text is Python."""
+    try:
+        parse(text)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _is_program(text: str) -> bool:

@@ -43,7 +43,7 @@ class Verification:
     Args:
         champion: the one.
         seed: the other.
-        split: the part of the data that both were scored on.
+        split: the part of the data that both were scored on; empty where data are no matter of ours.
         seeds: the burst seeds that both were run with.
         pairs: seeds under which both have a score.
         gain: by how much the champion is better; None with fewer than two pairs, as all figures below.
@@ -145,9 +145,16 @@ def _side(data: Mapping[str, Any]) -> Side:
     return Side(data["variant"], data["digest"], tuple(data["scores"]), tuple(data["failures"]))
 
 
+def of_split(found: Verification, before: str) -> str:
+    """Name the part of the data that both were scored on, after some words; nothing where there is none."""
+    return f"{before}{found.split} split" if found.split else ""
+
+
 def sentence(found: Verification) -> str:
     """Say in one sentence what came of it, for an event."""
-    what = f"{found.champion.variant} against {found.seed.variant}, {found.pairs} seeds, {found.split} split"
+    what = (
+        f"{found.champion.variant} against {found.seed.variant}, {found.pairs} seeds{of_split(found, ', ')}"
+    )
     if found.gain is None or found.low is None or found.high is None or not math.isfinite(found.gain):
         return f"{what}: {found.verdict}"
     return f"{what}: {found.verdict}, {found.gain:+.4f} ({found.low:+.4f} to {found.high:+.4f})"

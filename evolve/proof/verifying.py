@@ -28,12 +28,14 @@ def verify(look: Look, seeds: int, progress: Progress) -> Verification:
     """
     numbers = bench.chosen(VERIFY, seeds)
     both = (look.champion, look.seed)
-    title = f"{look.champion.variant.id} against {look.seed.variant.id} on {seeds} seeds of the {SPLIT} split"
+    split = "" if look.prepared.task.trust else SPLIT
+    title = f"{look.champion.variant.id} against {look.seed.variant.id} on {seeds} seeds"
+    title += f" of the {split} split" if split else ""
     sheet = bench.measure(look, title, both, numbers, Purpose.VERIFY, SPLIT, progress)
     used = [look.seeds(number) for number in numbers]
     best, base = (_side(program, sheet, used) for program in both)
     seconds = _burst_seconds(look, sheet, used)
-    found = verification.judged(best, base, SPLIT, used, look.prepared.task.direction, seconds)
+    found = verification.judged(best, base, split, used, look.prepared.task.direction, seconds)
     look.record(verification.KIND, verification.sentence(found), found.data())
     return found
 
@@ -46,9 +48,9 @@ def _side(program: Program, sheet: Sheet, seeds: list[int]) -> Side:
 
 
 def _burst_seconds(look: Look, sheet: Sheet, seeds: list[int]) -> float:
-    """Return the seconds of training in a burst: its budget, or with one in tokens those that it took."""
+    """Return the seconds of training in a burst: its budget, or those that it took where that is none."""
     settings = look.prepared.settings
-    if settings.burst_tokens is None:
+    if settings.burst_tokens is None and settings.command is None:
         return float(settings.burst or 0.0)
     measured = [m.train_seconds for p in (look.champion, look.seed) for m in sheet.of(p.digest, seeds)]
     return round(statistics.fmean(measured), 3) if measured else 0.0

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from evolve.errors import EvolveError
 from evolve.report import figures
-from evolve.report.standing import champion, metric, standing, standing_data
+from evolve.report.standing import champion, labelled, standing, standing_data
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
 from evolve.report.verified import verified_data, verified_line
@@ -39,7 +39,7 @@ def best_line(population: Population) -> RenderableType:
         return Text("no champion yet: no variant has a score")
     text.append(f"★ {now.champion.id}", style="bold yellow")
     if now.best is not None:
-        text.append(f"  {one_line(metric(population))} {figures.estimate(now.best, decimals)}")
+        text.append(f"  {labelled(population)} {figures.estimate(now.best, decimals)}")
     if now.gain is not None and now.probability is not None:
         text.append(f"  {figures.gain(now.gain, decimals)} over the seed", style="green")
     text.append(f"  {one_line(now.champion.hypothesis)}")

@@ -47,6 +47,7 @@ def final(population: Population, run: Path) -> RenderableType:
         _ended(population),
         Text(),
         _result(now, one_line(metric(population)), decimals),
+        *_word(now),
         *_ahead(population, decimals),
         *_proof(population),
         *stops_table(population),
@@ -121,6 +122,12 @@ def _result(now: Standing, name: str, decimals: int) -> RenderableType:
     gain = Text(" " * (len(name) + 1)).append_text(gained(now.gain, now.error, decimals))
     table.add_row("gain", gain, sure(now.probability, now.error))
     return table
+
+
+def _word(now: Standing) -> Iterable[RenderableType]:
+    """Yield whose word scores are, where it is not ours."""
+    if now.trust:
+        yield Text(f"scores are {now.trust}: the word of the programs themselves", style="yellow")
 
 
 def _ahead(population: Population, decimals: int) -> Iterable[RenderableType]:

@@ -16,9 +16,8 @@ from evolve.policies import Name
 from evolve.proof import payoff
 from evolve.proof.payoff import Against, Mean, Result, Verdict
 from evolve.report import figures
-from evolve.report.standing import bursts, metric, standing
+from evolve.report.standing import bursts, labelled, standing
 from evolve.report.terminal import plain_dict
-from evolve.report.untrusted import one_line
 from population.store import Population
 
 STYLES = {
@@ -75,7 +74,7 @@ def result_line(result: Result) -> str:
 
 def metric_of(population: Population) -> str:
     """Return the name of a run's metric, safe to print."""
-    return one_line(metric(population))
+    return labelled(population)
 
 
 def compared(outcome: Outcome) -> RenderableType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -17,7 +18,7 @@ from evolve.errors import InputError
 from evolve.report import ablation, figures
 from evolve.report.credits import credit_data, credit_text, credits_of, weights_text
 from evolve.report.curves import finite, plot, sparkline
-from evolve.report.standing import champion, gain_over, metric, outcome
+from evolve.report.standing import champion, gain_over, labelled, outcome
 from evolve.report.terminal import plain_dict
 from evolve.report.tree import gain_text, result
 from evolve.report.untrusted import code, lines, one_line
@@ -121,7 +122,9 @@ def _facts(population: Population, variant: Variant) -> Table:
     fitness = population.fitness(variant.id)
     if fitness is not None:
         score.append(f"  from {figures.counted(fitness.n, 'burst')}", style="dim")
-    table.add_row(Text(one_line(metric(population))), score)
+    table.add_row(Text(labelled(population)), score)
+    for number, mean in also(population.measurements(variant.id)).items():
+        table.add_row(Text(one_line(number)), Text(f"{mean:.6g}"))
     for parent in variant.parents:
         table.add_row("parent", _against(population, variant.id, parent, decimals))
     table.add_row("made by", _maker(variant))
@@ -153,6 +156,12 @@ def _against(population: Population, name: str, parent: str, decimals: int) -> T
     if gain is not None:
         text.append("  gain ").append_text(gain_text(gain, decimals))
     return text.append(f"  {one_line(known.hypothesis)}", style="dim")
+
+
+def also(measured: Sequence[Measurement]) -> dict[str, float]:
+    """Return the mean of each further number that came with scores."""
+    names = dict.fromkeys(name for m in measured if m.score is not None for name in m.also)
+    return {name: fmean(m.also[name] for m in measured if name in m.also) for name in names}
 
 
 def _bursts(measured: Sequence[Measurement], decimals: int) -> RenderableType:

@@ -9,6 +9,7 @@ from typing import Any
 
 from evolve.race import CROWNED, ENTERED, LEFT
 from evolve.report.figures import gain_error
+from evolve.report.untrusted import one_line
 from evolve.rungs import PROMOTED
 from population.fitness import Fitness, probability_better
 from population.store import Population
@@ -45,6 +46,7 @@ class Standing:
         gain: by how much the champion is better.
         error: standard error of the gain; NaN while the noise is unknown, None for the seed itself.
         probability: P(champion truly better than seed); None while the seed is the champion.
+        trust: whose word scores are (see ``trust``).
     """
 
     champion: Variant | None
@@ -53,6 +55,7 @@ class Standing:
     gain: float | None
     error: float | None
     probability: float | None
+    trust: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,17 @@ def direction(population: Population) -> Direction:
 def metric(population: Population) -> str:
     """Return the name of the run's metric."""
     return str(population.meta("metric") or "score")
+
+
+def trust(population: Population) -> str:
+    """Return whose word scores are: ``self-reported`` for that of the programs; empty where we score."""
+    return str(population.meta("trust") or "")
+
+
+def labelled(population: Population, between: str = " ") -> str:
+    """Return the name of the metric for a person, safe to print, with a word on whose word scores are."""
+    said, name = trust(population), one_line(metric(population))
+    return f"{name}{between}({said})" if said else name
 
 
 def champion(population: Population) -> Variant | None:
@@ -142,16 +156,17 @@ def standing(population: Population) -> Standing:
     best_one, first = champion(population), seed(population)
     best = population.fitness(best_one.id) if best_one else None
     base = population.fitness(first.id) if first else None
+    said = trust(population)
     if best_one is None or first is None or best is None or base is None:
-        return Standing(best_one, best, base, None, None, None)
+        return Standing(best_one, best, base, None, None, None, said)
     way = direction(population)
     gain, error = way.gain(best.mean, over=base.mean), gain_error(best, base)
     if best_one.id == first.id:
-        return Standing(best_one, best, base, gain, error, None)
+        return Standing(best_one, best, base, gain, error, None, said)
     found = population.difference(best_one.id, first.id, way)
     if found is None:  # no fresh seeds in common: as far as single scores tell
-        return Standing(best_one, best, base, gain, error, probability_better(best, base, way))
-    return Standing(best_one, best, base, found.gain, found.standard_error, found.probability)
+        return Standing(best_one, best, base, gain, error, probability_better(best, base, way), said)
+    return Standing(best_one, best, base, found.gain, found.standard_error, found.probability, said)
 
 
 def standing_data(now: Standing) -> dict[str, Any]:
@@ -165,4 +180,5 @@ def standing_data(now: Standing) -> dict[str, Any]:
         "gain": now.gain,
         "gain_error": now.error,
         "probability": now.probability,
+        "trust": now.trust,
     }

@@ -22,6 +22,7 @@ from evolve.report.standing import (
     Leader,
     bursts,
     contender,
+    labelled,
     leader,
     metric,
     outcome,
@@ -171,7 +172,7 @@ def status(population: Population, running: bool) -> RenderableType:
     return Group(
         _headline(population, running),
         *section("budgets", _budgets(population, counts)),
-        *section("champion", _champion(population)),
+        *section(f"champion by {labelled(population)}", _champion(population)),
         *section("bursts", _bursts(population, counts)),
         *section("operators", _arms(counts.arms)),
         *choosing.shown(population),
@@ -238,7 +239,7 @@ def _budgets(population: Population, counts: Counts) -> RenderableType:
         table.add_row(budget.name, bar(budget), _used(budget))
     target = (population.meta("budgets") or {}).get("target")
     if target is not None:
-        table.add_row("target", "", Text(f"{one_line(metric(population))} {target:g}"))
+        table.add_row("target", "", Text(f"{labelled(population)} {target:g}"))
     if not table.row_count:
         return Text(f"none: it runs until it is stopped; {figures.duration(counts.seconds)} so far")
     return table

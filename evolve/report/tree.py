@@ -20,6 +20,7 @@ from evolve.report.standing import (
     champion,
     contender,
     gain_over,
+    labelled,
     metric,
     outcome,
     standing,
@@ -68,7 +69,7 @@ def tree(population: Population) -> RenderableType:
     owed = credits_of(population)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("variant", no_wrap=True)
-    table.add_column(Text(one_line(metric(population))), no_wrap=True)
+    table.add_column(Text(labelled(population, "\n")), no_wrap=True)
     table.add_column("gain", no_wrap=True, justify="right")
     table.add_column("operator", no_wrap=True)
     table.add_column("hypothesis", min_width=12)

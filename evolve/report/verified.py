@@ -8,17 +8,27 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evolve.proof.verification import BETTER, FAILED, KIND, OPEN, WORSE, Side, Verification, from_data
+from evolve.proof.verification import (
+    BETTER,
+    FAILED,
+    KIND,
+    OPEN,
+    WORSE,
+    Side,
+    Verification,
+    from_data,
+    of_split,
+)
 from evolve.report import figures
-from evolve.report.standing import champion, direction, metric, seed
+from evolve.report.standing import champion, direction, labelled, seed
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
 from population.store import Population
 
 SAID = {
-    BETTER: ("is better than the seed, on seeds and text that the search never saw", "bold green"),
-    WORSE: ("is worse than the seed, on seeds and text that the search never saw", "bold red"),
-    OPEN: ("cannot be told apart from the seed, on seeds and text that the search never saw", "yellow"),
+    BETTER: ("is better than the seed, on seeds%s that the search never saw", "bold green"),
+    WORSE: ("is worse than the seed, on seeds%s that the search never saw", "bold red"),
+    OPEN: ("cannot be told apart from the seed, on seeds%s that the search never saw", "yellow"),
     FAILED: ("fails on a seed that the search never saw: it is not verified", "bold red"),
 }
 
@@ -36,7 +46,7 @@ def recorded(population: Population) -> Verification | None:
 def verified(population: Population, found: Verification) -> RenderableType:
     """Show a verification in full: each seed, the gain, and what it means."""
     decimals = _decimals(found)
-    name = f"{one_line(metric(population)).removeprefix('val_')} on the {found.split} split"
+    name = f"{labelled(population).removeprefix('val_')}{of_split(found, ' on the ')}"
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for heading in ("burst seed", f"★ {found.champion.variant}", found.seed.variant, "gain"):
         table.add_column(heading, no_wrap=True, justify="right")
@@ -50,6 +60,7 @@ def verified(population: Population, found: Verification) -> RenderableType:
             "" if gain is None else figures.gain(gain, decimals),
         )
     said, style = SAID[found.verdict]
+    said = said.replace("%s", " and text" if found.split else "")
     return Group(
         Text(name, style="bold"),
         table,
@@ -66,7 +77,8 @@ def verified_line(population: Population) -> Text | None:
     if found is None:
         return None
     said = "verified" if found.verdict == BETTER else f"not verified ({found.verdict})"
-    text = Text(f"{said} on the {found.split} split, {_seeds(found)}", style=SAID[found.verdict][1])
+    where = f"{of_split(found, ' on the ')}, {_seeds(found)}"
+    text = Text(f"{said}{where}", style=SAID[found.verdict][1])
     interval = _interval(found)
     return text.append(f": {interval}", style="not bold") if interval else text
 

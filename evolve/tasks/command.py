@@ -22,8 +22,6 @@ from population.variant import Direction
 FILE = "{file}"
 """What stands for the variant's file in a command."""
 
-_PYTHON = (".py",)
-
 
 @dataclass(frozen=True, slots=True)
 class CommandTask:
@@ -60,7 +58,7 @@ class CommandTask:
     @property
     def entry(self) -> str | None:
         """Nothing that a Python program must define; None for a program in another language."""
-        return "" if self.file.endswith(_PYTHON) else None
+        return "" if is_python(self.file) else None
 
     def describe(self) -> str:
         """Return what the program is, how it is run and scored, and what it must keep."""
@@ -87,6 +85,11 @@ class CommandTask:
     def origin(self) -> str:
         """Name what scores rest on."""
         return "the command, and the files beside the program"
+
+
+def is_python(file: str) -> bool:
+    """Say whether a program is in Python, by the name of its file."""
+    return file.endswith(".py")
 
 
 def asked(settings: Settings) -> bool:
