@@ -67,6 +67,7 @@ class Scripted:
         return MODEL
 
     def rest(self, model: str) -> float | None:
+        """Say of the one model that it may be asked."""
         return None
 
     async def complete(self, model: Model, ask: Ask) -> Reply | Silence:
