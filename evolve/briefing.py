@@ -132,7 +132,8 @@ class Writer:
         failure = last.failure if last is not None and last.state is State.FAILED else None
         source = population.source(variant.digest)
         numbers = self._numbers(name, source)
-        return Parent(variant, source, population.fitness(name), curve, failure, numbers)
+        said = next((m.said for m in reversed(measured) if m.digest == variant.digest and m.said), "")
+        return Parent(variant, source, population.fitness(name), curve, failure, numbers, said)
 
     def _numbers(self, name: str, source: str) -> tuple[Number, ...]:
         """Tell what tuning says of a variant's numbers: its own, or that of a tuned ancestor."""

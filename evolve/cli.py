@@ -101,7 +101,11 @@ def run(
     metric: Annotated[str | None, _option("metric")] = None,
     metric_file: Annotated[str | None, _option("metric_file")] = None,
     metric_line: Annotated[str | None, _option("metric_line")] = None,
+    evaluator: Annotated[Path | None, _option("evaluator")] = None,
+    objective: Annotated[str | None, _option("objective")] = None,
+    stages: Annotated[str | None, _option("stages")] = None,
     direction: Annotated[str | None, _option("direction")] = None,
+    about: Annotated[str | None, _option("about")] = None,
     also: Annotated[list[str] | None, _option("also")] = None,
     copy: Annotated[list[str] | None, _option("copies", "--copy")] = None,
     workspace: Annotated[Path | None, _option("workspace")] = None,
@@ -436,6 +440,7 @@ def _settings(given: Mapping[str, Any]) -> Settings:
     """Put the flags of ``run`` and the settings file together."""
     flags = {name: value for name, value in given.items() if name in Settings.model_fields}
     flags |= {"models": tuple(given.get("model") or ()), "prices": _prices(given.get("price"))}
+    flags |= {"stages": _stages(given.get("stages"))}
     flags |= {"also": tuple(given.get("also") or ()), "copies": _copies(given.get("copy"))}
     default = Path(FILE) if Path(FILE).is_file() else None
     return load(Path(given["config"]) if given.get("config") else default, flags)
@@ -485,6 +490,16 @@ def _opened(folder: Path) -> Population:
     """Open a run for reading."""
     with runs.looked_at(folder):
         return Population.open(folder)
+
+
+def _stages(given: str | None) -> list[float] | None:
+    """Read ``--stages``, numbers between commas; ``none`` for no stages."""
+    if given is None:
+        return None
+    try:
+        return [float(one) for one in given.split(",")] if given != "none" else []
+    except ValueError:
+        raise InputError(f"--stages {given}: give numbers such as 0.5,0.75, or none") from None
 
 
 def _copies(given: list[str] | None) -> tuple[str, ...] | None:

@@ -276,4 +276,5 @@ def _measurement(
         sandbox=result.sandbox,
         share=share,
         also=dict(result.also),
+        said=result.said,
     )

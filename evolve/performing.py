@@ -33,6 +33,7 @@ from evolve.room import Room
 from evolve.seeds import FRESH, RUNG, SCREEN
 from evolve.stopping import Watcher
 from evolve.tuning import Attempt, Session, Studies
+from operators import evolvable
 from operators.proposal import Proposal, Refusal, RefusalKind
 from population import genome
 from population.errors import Corrupt
@@ -141,6 +142,7 @@ class Performer:
         self.asking += birth.asks
         try:
             proposal = await self._brake.unless_on(birth.operator.propose(birth.context, birth.rng))
+            proposal = _within_marks(proposal, birth.context.parents[0].source)
             if birth.asks:  # the exchange with the model is on the disk: no need to wait for this as well
                 self._docket.propose(birth.ticket, proposal)
             if isinstance(proposal, Refusal) and proposal.kind is RefusalKind.LLM:
@@ -377,6 +379,15 @@ class Performer:
             return None
         message = f"it was running at {PATIENCE} crashes of the search, and is not run again"
         return Failure(FailureKind.KILLED, message)
+
+
+def _within_marks(proposal: Proposal | Refusal, parent: str) -> Proposal | Refusal:
+    """Refuse a child that changes what it may not."""
+    if isinstance(proposal, Refusal) or evolvable.keeps(proposal.source, parent):
+        return proposal
+    reason = "it changes what stands outside of the EVOLVE-BLOCK marks"
+    made = (proposal.operator, proposal.model, proposal.hypothesis)
+    return Refusal(RefusalKind.EDIT, reason, *made, proposal.dollars)
 
 
 def _unrun(

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from evolve import admission, policies
 from evolve.bursts import probing
 from evolve.bursts.sandbox import Confinement
@@ -44,6 +46,7 @@ class Prepared:
         choice: which models are asked, and why.
         devices: one entry a slot.
         confinement: what bursts are confined by on this machine.
+        notes: what of another system's settings is not honoured, a line each.
     """
 
     settings: Settings
@@ -53,6 +56,7 @@ class Prepared:
     choice: Choice
     devices: tuple[str, ...]
     confinement: Confinement
+    notes: tuple[str, ...] = ()
 
 
 def prepare(
@@ -68,7 +72,7 @@ def prepare(
     Raises:
         InputError: one sentence on the first thing that cannot be used.
     """
-    settings = _recognised(settings)
+    settings, notes = _recognised(settings)
     settings = settings.model_copy(update=dict(policies.changed(settings.policy)))
     seed = _text(settings.seed_file, "the seed variant")
     directions = "" if settings.program is None else _text(settings.program, "the directions file")
@@ -93,10 +97,10 @@ def prepare(
         )
     confinement = probing.attain(settings.sandbox, cuda=devices[0] != "cpu")
     completed = _completed(settings, task, choice, devices)
-    return Prepared(completed, seed, directions, task, choice, devices, confinement)
+    return Prepared(completed, seed, directions, task, choice, devices, confinement, notes)
 
 
-def _recognised(settings: Settings) -> Settings:
+def _recognised(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
     """Fill in what a folder that is given as the seed stands for; what the user says wins.
 
     Raises:
@@ -104,17 +108,23 @@ def _recognised(settings: Settings) -> Settings:
     """
     folder = settings.seed_file
     if not folder.is_dir():
-        return settings
+        return settings, ()
     found = layouts.recognised(folder)
     if found is None:
         raise InputError(
-            f"the seed variant {folder} is a folder; give the file in it, or a folder with the layout of "
-            "autoresearch: train.py, which prints val_bpb, beside prepare.py"
+            f"the seed variant {folder} is a folder; give the file in it, or a folder of a known layout: "
+            "train.py, which prints val_bpb, beside prepare.py; or an initial program beside evaluator.py or "
+            "evaluate.py"
         )
     own = settings.model_fields_set - {"seed_file"}
     if own & {"metric_file", "metric_line"}:
         own = own | {"metric"}
-    return settings.model_copy(update={name: value for name, value in found.items() if name not in own})
+    more = {name: value for name, value in found.settings.items() if name not in own}
+    try:
+        return Settings(**{**{name: getattr(settings, name) for name in own}, **more}), found.notes
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"the settings of {folder}: {first['loc'][0]}: {first['msg']}") from error
 
 
 def check_policy(policy: policies.Name, seed: str, name: str) -> None:
@@ -255,6 +265,7 @@ def _completed(
         own: dict[str, object] = {
             "workspace": settings.workspace or settings.seed_file.resolve().parent,
             "variant_file": task.file,
+            "evaluator": None if settings.evaluator is None else settings.evaluator.resolve(),
         }
     else:
         own = {

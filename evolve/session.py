@@ -60,6 +60,8 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
 
         again = recover(population, crashed=population.meta("stopped", "") is None)
         tell("started", _greeting(prepared), stopped=None, budgets=runs.budgets(prepared.settings))
+        for note in prepared.notes:
+            tell("note", note)
         if population.torn:
             tell("torn", population.torn)
         if again:
@@ -243,6 +245,7 @@ def _greeting(prepared: Prepared) -> str:
     """Say in one line what is about to happen: which model and why, and where bursts run."""
     settings = prepared.settings
     burst = f"{settings.burst:g} s" if settings.burst_tokens is None else f"{settings.burst_tokens} tokens"
+    burst = f"at most {burst}" if prepared.task.trust else burst
     slots = f"{len(prepared.devices)} {settings.device} slot{'s' * (len(prepared.devices) > 1)}"
     where = f"{slots}, confined at {prepared.confinement.level.name}"
     if prepared.confinement.level is Level.L0:

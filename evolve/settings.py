@@ -67,9 +67,20 @@ class Settings(BaseModel):
     metric_line: str | None = Field(
         None, description="KEY of the score in the last line printed that is a JSON object"
     )
-    direction: Literal["minimize", "maximize"] | None = Field(
-        None, description="which way the command's score is better"
+    evaluator: File | None = Field(
+        None, description="file that evaluates a program, as of OpenEvolve or ShinkaEvolve; no command then"
     )
+    objective: str | None = Field(
+        None, description="which number of the evaluator's counts; default: combined_score"
+    )
+    stages: tuple[Finite, ...] | None = Field(
+        None,
+        description="what each stage of the evaluator is passed by; default: 0.5, 0.75, 0.9; []: no stages",
+    )
+    direction: Literal["minimize", "maximize"] | None = Field(
+        None, description="which way the score is better; an evaluator's: maximize"
+    )
+    about: str | None = Field(None, description="what the program is for, in words for the LLM")
     also: tuple[str, ...] = Field((), description="further numbers of the command that are kept and shown")
     copies: tuple[str, ...] | None = Field(
         None, description="what the command finds beside its file, read-only; default: all that lies there"
@@ -227,7 +238,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise InputError(f"cannot read the settings file {file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not valid TOML: {error}") from error
-    for name in ("seed_file", "data", "program", "workspace"):
+    for name in ("seed_file", "data", "program", "workspace", "evaluator"):
         if isinstance(values.get(name), str):
             values[name] = file.parent / values[name]
     return values

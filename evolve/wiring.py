@@ -23,7 +23,7 @@ from evolve.room import Room
 from evolve.search import Search
 from evolve.seeds import Seeds
 from evolve.settings import Settings
-from evolve.tasks.command import is_python
+from evolve.tasks.command import asked, is_python
 from evolve.tuning import Studies
 from operators.chat import Chat, Model
 from operators.crossover import Crossover
@@ -199,7 +199,7 @@ def policy_of(settings: Settings, direction: Direction, entry: str | None, askin
         explored=settings.explored,
         together=settings.together,
         numbers_only=settings.policy is Name.NUMBERS_ONLY,
-        self_reported=settings.command is not None,
+        self_reported=asked(settings),
     )
 
 

@@ -32,6 +32,7 @@ DIFF_LENGTH = 4000  # characters of one inspiration
 OTHER_LENGTH = 8000  # characters of what the second parent of a crossover changed
 OWN_LENGTH = 3000  # of what the first one changed, which is shown whole, too
 TRACEBACK_LENGTH = 3000
+SAID_LENGTH = 3000
 SMALL_DIRECTIONS = 200
 LESSON_LENGTH = 160
 SMALL_LESSONS, SMALL_HISTORY, SMALL_FAILURES = 2, 2, 1
@@ -197,6 +198,8 @@ def standing(parent: Parent, context: Context) -> str:
         )
     if parent.curve:
         lines.append(f"Its training loss over the burst: {curve_line(parent.curve)}")
+    if parent.said:
+        lines.append(f"What its evaluator said of it:\n{fenced(parent.said[:SAID_LENGTH], 'text')}")
     return "\n".join(lines)
 
 

@@ -39,6 +39,7 @@ class Parent:
         curve: ``(progress, loss)`` pairs of its last burst.
         failure: why it failed, for ``repair``.
         numbers: what tuning says of its tunables, the weightiest first; empty while it says nothing.
+        said: what an evaluator said of it, where there is one.
     """
 
     variant: Variant
@@ -47,6 +48,7 @@ class Parent:
     curve: tuple[tuple[float, float], ...] = ()
     failure: Failure | None = None
     numbers: tuple[Number, ...] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ _ROOM = 256 << 20  # bytes of memory that a slot's cgroup has for the launcher
 _PROCESSES = 512
 _TAIL = 20  # lines of what a failed program printed that are kept
 _SEEDS = 2**32
+_SAID = 4000  # characters of what an evaluator said that are kept
 _SIZE = 1 << 20  # bytes of output that a score is looked for in, from the end
 
 
@@ -253,12 +254,14 @@ class CommandExecutor:
                 found = self._plan.task.reader.read(Left(output, said["document"]), self._plan.task.also)
                 failure = None
             except Unread as reason:
-                failure = Failure(FailureKind.CONTRACT, str(reason), _last(output))
+                failure = Failure(FailureKind.CONTRACT, str(reason), reason.said or _last(output))
         if found is not None and not abs(found.score) < float("inf"):
             failure = Failure(FailureKind.NONFINITE, f"its {self._plan.task.metric} is {found.score}")
         result = self._result(None if found is None else found.score, failure, seconds, slot.device)
-        also = {} if found is None or failure is not None else found.also
-        return replace(result, peak_bytes=end.peak_bytes, train_seconds=end.seconds, also=also)
+        result = replace(result, peak_bytes=end.peak_bytes, train_seconds=end.seconds)
+        if found is None or failure is not None:
+            return result
+        return replace(result, also=found.also, said=found.said[:_SAID])
 
     def _result(self, score: float | None, failure: Failure | None, seconds: float, device: str) -> Result:
         level = self._plan.confinement.level.name

@@ -60,6 +60,7 @@ class Result:
     peak_bytes: int
     sandbox: str = ""
     also: Mapping[str, float] = field(default_factory=dict)
+    said: str = ""
 
 
 class Executor(Protocol):

@@ -50,7 +50,7 @@ def _side(program: Program, sheet: Sheet, seeds: list[int]) -> Side:
 def _burst_seconds(look: Look, sheet: Sheet, seeds: list[int]) -> float:
     """Return the seconds of training in a burst: its budget, or those that it took where that is none."""
     settings = look.prepared.settings
-    if settings.burst_tokens is None and settings.command is None:
+    if settings.burst_tokens is None and not look.prepared.task.trust:
         return float(settings.burst or 0.0)
     measured = [m.train_seconds for p in (look.champion, look.seed) for m in sheet.of(p.digest, seeds)]
     return round(statistics.fmean(measured), 3) if measured else 0.0

@@ -127,7 +127,7 @@ def _result(now: Standing, name: str, decimals: int) -> RenderableType:
 def _word(now: Standing) -> Iterable[RenderableType]:
     """Yield whose word scores are, where it is not ours."""
     if now.trust:
-        yield Text(f"scores are {now.trust}: the word of the programs themselves", style="yellow")
+        yield Text(f"scores are {now.trust}, not computed by this engine", style="yellow")
 
 
 def _ahead(population: Population, decimals: int) -> Iterable[RenderableType]:

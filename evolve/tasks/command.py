@@ -14,13 +14,22 @@ from typing import ClassVar
 
 from evolve.errors import InputError
 from evolve.settings import Settings
-from evolve.tasks import readers, workspace
-from evolve.tasks.readers import Reader, ReaderError
+from evolve.tasks import evaluating, layouts, readers, workspace
+from evolve.tasks.readers import Evaluation, Reader, ReaderError
 from evolve.tasks.workspace import Shown
 from population.variant import Direction
 
 FILE = "{file}"
 """What stands for the variant's file in a command."""
+
+SELF_REPORTED = "self-reported"
+BY_EVALUATOR = "said by its evaluator"
+"""Whose word a score is: the program's, or that of an evaluator in whose process it may have run."""
+
+STAGES = (0.5, 0.75, 0.9)
+"""What the stages of an evaluator are passed by, where nothing else is said; as in OpenEvolve."""
+
+_RUNNER = Path(evaluating.__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +45,11 @@ class CommandTask:
         files: what the program finds beside it.
         digest: content hash of these, in hex.
         seconds: after which it is ended.
+        trust: whose word the score is.
+        about: what it is for, in the user's words.
     """
 
     name: ClassVar[str] = "command"
-    trust: ClassVar[str] = "self-reported"
 
     command: tuple[str, ...]
     file: str
@@ -49,6 +59,8 @@ class CommandTask:
     files: tuple[Shown, ...]
     digest: str
     seconds: float
+    trust: str = SELF_REPORTED
+    about: str = ""
 
     @property
     def metric(self) -> str:
@@ -65,17 +77,23 @@ class CommandTask:
         words = shlex.join(self.command).replace(shlex.quote(FILE), self.file)
         beside = ", ".join(one.name for one in self.files) or "nothing"
         also = f" {', '.join(self.also)} are recorded, too." if self.also else ""
+        run, keep = (
+            (f"run as `{words}`", "it computes and reports its score as it does now")
+            if self.trust == SELF_REPORTED
+            else ("given to an evaluator", "it defines what the evaluator calls or reads, as it does now")
+        )
         return (
-            f"The program {self.file}, run as `{words}` in an empty folder of its own; beside it: {beside} "
+            f"The program {self.file}, {run} in an empty folder of its own; beside it: {beside} "
             "(read-only).\n"
+            f"{self.about.strip()}\n\n"
             f"Metric: {self.metric}: {self.reader.told()}. "
             f"{'Lower' if self.direction is Direction.MINIMIZE else 'Higher'} is better.{also}\n\n"
-            f"What the program must keep: it runs to its end by itself, within {self.seconds:g} seconds, and "
-            "exits with 0; it computes and reports its score as it does now, for that is what variants are "
-            "compared by: a variant that changes how the score is computed, or prints one that it did not "
-            "earn, is worth nothing. The seed of a run is in the environment variable EVOLVE_SEED. It runs "
-            "confined: no network, no files but its own folder and what programs and libraries consist of."
-        )
+            f"What the program must keep: it comes to its end by itself, within {self.seconds:g} seconds; "
+            f"{keep}, for that is what variants are compared by: a variant that changes how the score is "
+            "computed, or states one that it did not earn, is worth nothing. The seed of a run is in the "
+            "environment variable EVOLVE_SEED. It runs confined: no network, no files but its own folder and "
+            "what programs and libraries consist of."
+        ).replace("\n\n\n", "\n")
 
     def fingerprint(self) -> str:
         """Return the content hash of all that scores rest on: the files, the command, how it is read."""
@@ -94,48 +112,91 @@ def is_python(file: str) -> bool:
 
 def asked(settings: Settings) -> bool:
     """Say whether settings mean a user's own program, by any of its settings."""
-    own = (settings.command, settings.metric, settings.metric_file, settings.metric_line)
-    return any(one is not None for one in own)
+    own = ("command", "metric", "metric_file", "metric_line", "evaluator")
+    return any(getattr(settings, name) is not None for name in own)
 
 
 def from_settings(settings: Settings, seconds: float) -> CommandTask:
     """Return the task that settings mean.
 
     Args:
-        settings: with a command.
+        settings: with a command, or with an evaluator.
         seconds: after which it is ended.
 
     Raises:
         InputError: one sentence on what is missing or cannot be used.
     """
-    if settings.command is None:
-        raise InputError("a metric is given and no --command; give the command that prints it, with {file}")
     for name in ("data", "context", "windows", "burst_tokens"):
         if getattr(settings, name) is not None:
-            raise InputError(f"--{name.replace('_', '-')} is for the language task, not for a --command")
+            raise InputError(
+                f"--{name.replace('_', '-')} is for the language task, not for a program of yours"
+            )
     if settings.rung or settings.early_stop:
         raise InputError(
-            "--rung and --early-stop need bursts that can be cut short, which a --command cannot"
+            "--rung and --early-stop need bursts that can be cut short, which a program of yours cannot"
         )
     folder = settings.workspace or settings.seed_file.resolve().parent
     file = settings.variant_file or settings.seed_file.name
+    ways = _by_command if settings.evaluator is None else _by_evaluator
+    command, reader, direction, trust = ways(settings, folder)
+    files = workspace.shown(folder, file, settings.copies)
+    return CommandTask(
+        command=command,
+        file=file,
+        reader=reader,
+        direction=direction,
+        also=settings.also,
+        files=files,
+        digest=workspace.digest(files),
+        seconds=seconds,
+        trust=trust,
+        about=settings.about or "",
+    )
+
+
+Way = tuple[tuple[str, ...], Reader, Direction, str]
+"""How a program is run and its score read: the command, the reader, the direction, whose word it is."""
+
+
+def _by_command(settings: Settings, folder: Path) -> Way:
+    """Read the settings of a program that states its score."""
+    if settings.command is None:
+        raise InputError("a metric is given and no --command; give the command that prints it, with {file}")
+    if settings.objective is not None or settings.stages is not None:
+        raise InputError("--objective and --stages are for an --evaluator, not for a --command")
     try:
         reader = readers.reader_of(settings.metric, settings.metric_file, settings.metric_line)
     except ReaderError as error:
         raise InputError(str(error)) from error
     if settings.direction is None:
         raise InputError(f"is more {reader.name} better, or less? give --direction maximize or minimize")
-    files = workspace.shown(folder, file, settings.copies)
-    return CommandTask(
-        command=_words(settings.command, folder),
-        file=file,
-        reader=reader,
-        direction=Direction(settings.direction),
-        also=settings.also,
-        files=files,
-        digest=workspace.digest(files),
-        seconds=seconds,
-    )
+    return _words(settings.command, folder), reader, Direction(settings.direction), SELF_REPORTED
+
+
+def _by_evaluator(settings: Settings, folder: Path) -> Way:
+    """Read the settings of a program with an evaluator."""
+    given = {"--command": settings.command, "--metric": settings.metric}
+    given |= {"--metric-file": settings.metric_file, "--metric-line": settings.metric_line}
+    for flag, value in given.items():
+        if value is not None:
+            raise InputError(f"give --evaluator or {flag}, not both: a score is read in one way")
+    evaluator = settings.evaluator
+    assert evaluator is not None
+    path = evaluator.resolve()
+    if not path.is_file():
+        raise InputError(f"--evaluator {evaluator}: there is no such file")
+    if not path.is_relative_to(folder.resolve()):
+        raise InputError(f"--evaluator {evaluator}: it must lie in the program's folder, {folder}")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    name = str(path.relative_to(folder.resolve()))
+    if "def evaluate" not in text and "__main__" not in text:
+        raise InputError(f"{path} defines no evaluate(path), and is no program that writes metrics.json")
+    stages = STAGES if settings.stages is None else settings.stages
+    words = [layouts.python(folder), "-P", str(_RUNNER), name, FILE, Evaluation.file]
+    words += [word for one in stages for word in ("--threshold", f"{one!r}")]
+    words += [] if settings.objective is None else ["--objective", settings.objective]
+    reader = Evaluation(settings.objective or evaluating.COMBINED)
+    return tuple(words), reader, Direction(settings.direction or "maximize"), BY_EVALUATOR
 
 
 def _words(command: str, folder: Path) -> tuple[str, ...]:

@@ -12,13 +12,24 @@ from typing import Any, Protocol
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
+_MOST = 32  # numbers of an evaluator that are kept
+
 
 class ReaderError(ValueError):
     """A way to read a score that cannot be used."""
 
 
 class Unread(Exception):
-    """There is no score in what a program left; says why, in a sentence for its author."""
+    """There is no score in what a program left.
+
+    Args:
+        reason: why, in a sentence for its author.
+        said: what whoever looked for it said beside that.
+    """
+
+    def __init__(self, reason: str, said: str = "") -> None:
+        super().__init__(reason)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +47,17 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A score, and the further numbers that were there."""
+    """A score, and what was there beside it.
+
+    Args:
+        score: the score.
+        also: further numbers, by their names.
+        said: text for whoever writes the next program.
+    """
 
     score: float
     also: Mapping[str, float] = field(default_factory=dict)
+    said: str = ""
 
 
 class Reader(Protocol):
@@ -156,6 +174,36 @@ class Document:
         if not isinstance(found, dict):
             raise Unread(f"{self.file} holds no JSON object")
         return _of(found, self.key, also, self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The score is what an evaluator said of the program (see ``evaluating``), with all its other numbers."""
+
+    objective: str
+    file = "evaluated.json"
+
+    @property
+    def name(self) -> str:
+        """The number that counts."""
+        return self.objective
+
+    def told(self) -> str:
+        """Say how the score is found."""
+        return f"{self.objective!r} of what its evaluator returns"
+
+    def read(self, left: Left, also: Iterable[str]) -> Found:
+        """Return what the evaluator said; all its numbers are kept."""
+        found = None if left.document is None else _parsed(left.document)
+        if not isinstance(found, dict):
+            raise Unread("its evaluator came to no end")
+        said = str(found.get("said", ""))
+        if "problem" in found:
+            raise Unread(str(found["problem"]), said)
+        score, metrics = _number(self.objective, found.get("score")), found.get("metrics")
+        numbers = metrics.items() if isinstance(metrics, dict) else ()
+        more = {str(k): float(v) for k, v in numbers if k != self.objective and _is_number(v)}
+        return Found(score, dict([*more.items()][:_MOST]), said)
 
 
 def reader_of(pattern: str | None, file: str | None, line: str | None) -> Reader:
