@@ -265,6 +265,7 @@ def _completed(
         own: dict[str, object] = {
             "workspace": settings.workspace or settings.seed_file.resolve().parent,
             "variant_file": task.file,
+            "copies": tuple(one.name for one in task.files) if settings.copies is None else settings.copies,
             "evaluator": None if settings.evaluator is None else settings.evaluator.resolve(),
         }
     else:

@@ -17,6 +17,7 @@ from evolve.preparing import Prepared
 from evolve.race import SEED
 from evolve.report.terminal import invocation
 from evolve.settings import Settings
+from evolve.tasks.command import CommandTask
 from population.disk import drafted, write_whole
 from population.errors import NotARun, PopulationError
 from population.lock import holder
@@ -45,6 +46,12 @@ def refuse_within_data(folder: Path, prepared: Prepared) -> None:
     Raises:
         InputError: it does.
     """
+    for shown in prepared.task.files if isinstance(prepared.task, CommandTask) else ():
+        if folder.resolve().is_relative_to(shown.source.resolve()):
+            raise InputError(
+                f"the run folder {folder} lies in {shown.source}, which the program may read, and which must "
+                "stay as it is; give another --run, or name what the program needs by --copy"
+            )
     data = prepared.settings.data
     if data is not None and folder.resolve().is_relative_to(data):
         raise InputError(

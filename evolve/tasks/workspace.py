@@ -13,6 +13,7 @@ from evolve.errors import InputError
 _WHOLE = 64 << 20  # bytes up to which a file is hashed by its content, and not by size and time
 _MOST = 20_000  # files that are looked at
 _LEFT_OUT = {"__pycache__", "node_modules", "runs"}
+_MARKS = ("pyvenv.cfg", "population.journal", "comparison.json")  # of environments, of runs, of several runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def shown(folder: Path, seed: str, wanted: Sequence[str] | None) -> tuple[Shown,
 def _usual(entry: Path) -> bool:
     """Say whether something in a folder is likely to be of use to the program."""
     hidden = entry.name.startswith(".") or entry.name in _LEFT_OUT
-    return not hidden and not (entry / "pyvenv.cfg").exists() and entry.exists()
+    return not hidden and entry.exists() and not any((entry / name).exists() for name in _MARKS)
 
 
 def _found(folder: Path, seed: str, text: str) -> Shown:

@@ -81,6 +81,7 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Looked:
     shutil.copytree(LAYOUT, cwd / "mine", ignore=shutil.ignore_patterns("__pycache__"))
     first = evolve("run", "mine", *QUIET, "--evaluations", 30, "--run", "run", cwd=cwd)
     assert first.returncode == 0, first.stderr
+    (cwd / "mine" / "notes.txt").write_text("what lies there later is no matter of the run")
     more = evolve("resume", "run", "--evaluations", 36, cwd=cwd)
     assert more.returncode == 0, more.stderr
     champion = report("best", "run", cwd=cwd)["champion"]
@@ -366,6 +367,10 @@ REFUSED = {
         ("train.py", *COMMAND, *MIN, "--metric", "a (.)", "--copy", ".."),
         "give files and folders beside the program",
     ),
+    "a run in what it reads": (
+        ("train.py", *COMMAND, *MIN, "--metric", "a (.)", "--run", "files/run"),
+        "which the program may read",
+    ),
     "tokens": (
         ("train.py", *COMMAND, *MIN, "--metric", "a (.)", "--burst-tokens", 9),
         "for the language task",
@@ -397,7 +402,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.Co
     (cwd / "files").mkdir()
     (cwd / "files" / "x.py").write_text("")
     commands = [
-        ("run", *words, "--model", "none", "--run", f"new{number}")
+        ("run", "--run", f"new{number}", *words, "--model", "none")
         for number, (words, _) in enumerate(REFUSED.values())
     ]
     return dict(zip(REFUSED, side_by_side(commands, cwd), strict=True))

@@ -1,4 +1,4 @@
-"""A number: how low the program gets on a function with many valleys; 0 is the best."""
+"""A function to minimise: how low the program gets on one with many valleys; 0 is the best."""
 
 import importlib.util
 import math
@@ -29,4 +29,4 @@ def evaluate(program_path):
     for number in range(20):
         looks = 0
         total += bumpy(*program.run(counted, start + number))
-    return -total / 20
+    return {"combined_score": -total / 20, "lowest": total / 20}

@@ -19,6 +19,8 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).write_text(name)
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv" / "pyvenv.cfg").write_text("")
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "population.journal").write_text("")
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     return tmp_path
 
@@ -77,8 +79,8 @@ def test_only_a_folder_of_the_known_layout_is_recognised(folder: Path) -> None:
     (folder / "train.py").write_text('print(f"val_bpb: {x}")')
     found = layouts.recognised(folder)
     assert found is not None
-    assert found["seed_file"] == folder / "train.py"
-    assert found["copies"][0] == "prepare.py"
+    assert found.settings["seed_file"] == folder / "train.py"
+    assert found.settings["copies"][0] == "prepare.py"
 
 
 def test_a_folder_runs_with_its_own_python(folder: Path) -> None:
@@ -87,3 +89,90 @@ def test_a_folder_runs_with_its_own_python(folder: Path) -> None:
     own.parent.mkdir(parents=True)
     own.write_text("")
     assert layouts.python(folder) == str(own)
+
+
+CONFIG = """\
+max_iterations: 70
+random_seed: 5
+llm:
+  api_base: http://127.0.0.1:9/v1
+  temperature: 0.7
+  models:
+    - {name: small, weight: 0.25}
+    - {name: openai/large}
+prompt:
+  system_message: Pack the squares.
+evaluator:
+  timeout: 45
+  cascade_thresholds: [0.5]
+database:
+  num_islands: 3
+"""
+
+
+def evaluated(folder: Path, config: str = "", evaluator: str = "evaluator.py") -> Path:
+    """Lay a folder out as of another system."""
+    work = folder / "work"
+    work.mkdir()
+    (work / evaluator).write_text("def evaluate(path):\n    return 1\n")
+    (work / "start.py").write_text("# EVOLVE-BLOCK-START\nx = 1\n# EVOLVE-BLOCK-END\n")
+    (work / "notes.txt").write_text("")
+    if config:
+        (work / "config.yaml").write_text(config)
+    return work
+
+
+@pytest.mark.parametrize("name", ["evaluator.py", "evaluate.py"])
+def test_a_program_beside_an_evaluator_is_recognised_by_its_marks_or_its_name(
+    folder: Path, name: str
+) -> None:
+    work = evaluated(folder, evaluator=name)
+    found = layouts.recognised(work)
+    assert found is not None
+    assert (found.settings["seed_file"], found.settings["evaluator"]) == (work / "start.py", work / name)
+    (work / "initial_program.py").write_text("x = 1\n")
+    found = layouts.recognised(work)
+    assert found is not None
+    assert found.settings["seed_file"] == work / "initial_program.py"
+
+
+def test_a_config_gives_defaults_and_what_is_not_honoured_is_said(folder: Path) -> None:
+    found = layouts.recognised(evaluated(folder, CONFIG))
+    assert found is not None
+    ours = dict(found.settings)
+    assert (ours.pop("seed_file").name, ours.pop("evaluator").name) == ("start.py", "evaluator.py")
+    assert ours == {
+        "evaluations": 70,
+        "seed": 5,
+        "api_base": "http://127.0.0.1:9/v1",
+        "models": ("openai/small:0.25", "openai/large:1"),
+        "about": "Pack the squares.",
+        "burst": 45,
+        "stages": (0.5,),
+    }
+    assert found.notes == (
+        "config.yaml: llm.temperature is not honoured",
+        "config.yaml: database.num_islands is not honoured",
+    )
+
+
+def test_an_older_form_names_two_models_and_no_stages(folder: Path) -> None:
+    config = (
+        "llm: {primary_model: a, primary_model_weight: 0.8,\n"
+        "  secondary_model: b, secondary_model_weight: 0.2,\n"
+        "  api_base: 'https://api.openai.com/v1'}\nevaluator: {cascade_evaluation: false}\n"
+    )
+    found = layouts.recognised(evaluated(folder, config))
+    assert found is not None
+    assert found.settings["models"] == ("openai/a:0.8", "openai/b:0.2")
+    assert found.settings["stages"] == ()
+    assert "api_base" not in found.settings
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"), [("a: [", "is no YAML"), ("- a\n- b\n", "holds no settings: it is no mapping")]
+)
+def test_a_config_that_cannot_be_read_is_told(folder: Path, config: str, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        layouts.recognised(evaluated(folder, config))
