@@ -172,7 +172,7 @@ def test_what_is_not_about_changing_a_program_gets_a_fixed_answer() -> None:
 
 
 def test_our_replies_apply_in_our_own_gate_unless_they_are_malformed() -> None:
-    oracle = Oracle(3)
+    oracle = Oracle(4)
     for form, apply in ((ReplyForm.DIFF, apply_diff), (ReplyForm.WHOLE, apply_whole)):
         asked = as_messages(prompts.mutate(context(SEED_SOURCE), form))
         edited = [apply(oracle.answer(asked), SEED_SOURCE) for _ in range(60)]
