@@ -15,12 +15,13 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console, RenderableType
 
-from evolve import checking, comparing, contest, exporting, interrupts, runs, session
+from evolve import beginning, checking, comparing, contest, exporting, interrupts, questions, runs, session
 from evolve import doctor as doctor_module
 from evolve.errors import EngineFault, EvolveError, InputError
 from evolve.preparing import prepare
 from evolve.proof import ablating, bench, verifying
 from evolve.report.ablation import ablated, ablated_data, smallest, smallest_data
+from evolve.report.beginning import outlook, outlook_data
 from evolve.report.best import best as best_of
 from evolve.report.best import best_data, best_line
 from evolve.report.checked import examined, examined_data, repaired, repaired_data
@@ -170,6 +171,45 @@ def run(
     prepared = prepare(settings)
     runs.create(chosen, prepared)
     _search(chosen, lambda display: session.run(chosen, prepared, display), as_json)
+
+
+@app.command()
+def init(
+    seed_file: Annotated[
+        Path | None, typer.Argument(metavar="SEED", help="the seed variant, or a folder of a known layout")
+    ] = None,
+    command: Annotated[str | None, _option("command")] = None,
+    metric: Annotated[str | None, _option("metric")] = None,
+    metric_file: Annotated[str | None, _option("metric_file")] = None,
+    metric_line: Annotated[str | None, _option("metric_line")] = None,
+    evaluator: Annotated[Path | None, _option("evaluator")] = None,
+    objective: Annotated[str | None, _option("objective")] = None,
+    direction: Annotated[str | None, _option("direction")] = None,
+    also: Annotated[list[str] | None, _option("also")] = None,
+    copy: Annotated[list[str] | None, _option("copies", "--copy")] = None,
+    data: Annotated[Path | None, _option("data")] = None,
+    device: Annotated[str | None, _option("device")] = None,
+    burst: Annotated[float | None, _option("burst", "--burst", "--timeout")] = None,
+    slots: Annotated[int | None, _option("slots")] = None,
+    sandbox: Annotated[str | None, _option("sandbox")] = None,
+    model: Annotated[list[str] | None, _option("models", "--model")] = None,
+    api_base: Annotated[str | None, _option("api_base")] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option("--price", help="MODEL=INPUT,OUTPUT in dollars per million tokens", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help=f"replace {FILE} if it is there")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the settings of a search here, and say what it would take; asks for what no flag says."""
+    beginning.refuse_existing(Path(), force)
+    given = {**locals(), "config": None}
+    if sys.stdin.isatty() and not as_json:
+        given = questions.completed(given)
+    settings = load(None, _flags(given))
+    found, settings = beginning.rehearse(settings)
+    written = beginning.write(Path(), settings, force)
+    _print(as_json, lambda: outlook_data(found, written), lambda: outlook(found, written))
 
 
 @app.command()
@@ -438,12 +478,17 @@ def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
 
 def _settings(given: Mapping[str, Any]) -> Settings:
     """Put the flags of ``run`` and the settings file together."""
+    default = Path(FILE) if Path(FILE).is_file() else None
+    return load(Path(given["config"]) if given.get("config") else default, _flags(given))
+
+
+def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what flags say, as settings."""
     flags = {name: value for name, value in given.items() if name in Settings.model_fields}
     flags |= {"models": tuple(given.get("model") or ()), "prices": _prices(given.get("price"))}
     flags |= {"stages": _stages(given.get("stages"))}
     flags |= {"also": tuple(given.get("also") or ()), "copies": _copies(given.get("copy"))}
-    default = Path(FILE) if Path(FILE).is_file() else None
-    return load(Path(given["config"]) if given.get("config") else default, flags)
+    return flags
 
 
 def _flags_of_run(context: typer.Context) -> Mapping[str, Any]:

@@ -72,7 +72,7 @@ def prepare(
     Raises:
         InputError: one sentence on the first thing that cannot be used.
     """
-    settings, notes = _recognised(settings)
+    settings, notes = recognised(settings)
     settings = settings.model_copy(update=dict(policies.changed(settings.policy)))
     seed = _text(settings.seed_file, "the seed variant")
     directions = "" if settings.program is None else _text(settings.program, "the directions file")
@@ -100,7 +100,7 @@ def prepare(
     return Prepared(completed, seed, directions, task, choice, devices, confinement, notes)
 
 
-def _recognised(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
+def recognised(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
     """Fill in what a folder that is given as the seed stands for; what the user says wins.
 
     Raises:
