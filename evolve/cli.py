@@ -108,6 +108,7 @@ def run(
     direction: Annotated[str | None, _option("direction")] = None,
     about: Annotated[str | None, _option("about")] = None,
     also: Annotated[list[str] | None, _option("also")] = None,
+    limit: Annotated[list[str] | None, _option("limits", "--limit")] = None,
     copy: Annotated[list[str] | None, _option("copies", "--copy")] = None,
     workspace: Annotated[Path | None, _option("workspace")] = None,
     variant_file: Annotated[str | None, _option("variant_file")] = None,
@@ -186,6 +187,7 @@ def init(
     objective: Annotated[str | None, _option("objective")] = None,
     direction: Annotated[str | None, _option("direction")] = None,
     also: Annotated[list[str] | None, _option("also")] = None,
+    limit: Annotated[list[str] | None, _option("limits", "--limit")] = None,
     copy: Annotated[list[str] | None, _option("copies", "--copy")] = None,
     data: Annotated[Path | None, _option("data")] = None,
     device: Annotated[str | None, _option("device")] = None,
@@ -487,7 +489,8 @@ def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
     flags = {name: value for name, value in given.items() if name in Settings.model_fields}
     flags |= {"models": tuple(given.get("model") or ()), "prices": _prices(given.get("price"))}
     flags |= {"stages": _stages(given.get("stages"))}
-    flags |= {"also": tuple(given.get("also") or ()), "copies": _copies(given.get("copy"))}
+    flags |= {"limits": tuple(given.get("limit") or ()), "also": tuple(given.get("also") or ())}
+    flags |= {"copies": _copies(given.get("copy"))}
     return flags
 
 

@@ -277,4 +277,5 @@ def _measurement(
         share=share,
         also=dict(result.also),
         said=result.said,
+        excess=result.excess,
     )

@@ -18,6 +18,7 @@ from evolve.race import SEED
 from evolve.report.terminal import invocation
 from evolve.settings import Settings
 from evolve.tasks.command import CommandTask
+from evolve.tasks.language import LanguageTask
 from population.disk import drafted, write_whole
 from population.errors import NotARun, PopulationError
 from population.lock import holder
@@ -113,9 +114,18 @@ def _found(population: Population, prepared: Prepared) -> None:
             "task": task.describe().partition("\n")[0],
             "data": task.fingerprint(),
             "trust": task.trust,
+            "also": _also(task),
             "budgets": budgets(chosen),
         },
     )
+
+
+def _also(task: LanguageTask | CommandTask) -> dict[str, bool]:
+    """Return the further numbers that are kept, and whether less of each is better: as its limit says."""
+    if not isinstance(task, CommandTask):
+        return {}
+    more = {limit.name for limit in task.limits if not limit.upper}
+    return {name: name not in more for name in task.numbers}
 
 
 def budgets(settings: Settings) -> dict[str, float]:

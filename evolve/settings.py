@@ -36,7 +36,13 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-_FLAGS = {"seed_file": "SEED", "models": "--model", "prices": "--price", "copies": "--copy"}
+_FLAGS = {
+    "seed_file": "SEED",
+    "models": "--model",
+    "prices": "--price",
+    "copies": "--copy",
+    "limits": "--limit",
+}
 """Those that are called otherwise than the setting."""
 
 
@@ -82,6 +88,10 @@ class Settings(BaseModel):
     )
     about: str | None = Field(None, description="what the program is for, in words for the LLM")
     also: tuple[str, ...] = Field((), description="further numbers of the command that are kept and shown")
+    limits: tuple[str, ...] = Field(
+        (),
+        description="limits on such numbers, NAME<=NUMBER or NAME>=NUMBER; a program that exceeds one fails",
+    )
     copies: tuple[str, ...] | None = Field(
         None, description="what the command finds beside its file, read-only; default: all that lies there"
     )

@@ -25,6 +25,7 @@ from optuna.distributions import (
 )
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
+from optuna.study._constrained_optimization import _CONSTRAINTS_KEY  # no public name for trials made whole
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from evolve.cube import Cube
@@ -346,6 +347,7 @@ def _finished(
         distributions={name: space[name] for name in values},
         intermediate_values=points,
         user_attrs=dict(attributes),
+        system_attrs={_CONSTRAINTS_KEY: list(measured.excess)} if measured.excess else None,
     )
     ended = trial.datetime_complete
     trial.datetime_start = ended and ended - timedelta(seconds=measured.seconds)

@@ -125,6 +125,7 @@ class Measurement:
         share: the part of a full burst that the search spent on it, over 0 to 1, in thousandths.
         also: further numbers of it, by their names, that nothing is decided by.
         said: what an evaluator said of it, for whoever writes the next program.
+        excess: by how much each limit on those numbers is exceeded; 0 or less keeps it.
 
     Raises:
         ValueError: the score is not finite, or stands beside a failure; or the share is no part of a burst.
@@ -147,6 +148,7 @@ class Measurement:
     share: float = 1.0
     also: Mapping[str, float] = field(default_factory=dict)
     said: str = ""
+    excess: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0.0 < self.share <= 1.0 or self.share != round(self.share, 3):

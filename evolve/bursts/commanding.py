@@ -23,6 +23,7 @@ from evolve.bursts.trusted import Trusted, scrubbed
 from evolve.errors import EngineFault
 from evolve.tasks import workspace
 from evolve.tasks.command import FILE, CommandTask, searched
+from evolve.tasks.limits import broken
 from evolve.tasks.readers import Left, Unread
 from population.variant import Failure, FailureKind
 
@@ -251,7 +252,7 @@ class CommandExecutor:
             failure = _exited(end.code, output)
         elif end.cause == "exit":
             try:
-                found = self._plan.task.reader.read(Left(output, said["document"]), self._plan.task.also)
+                found = self._plan.task.reader.read(Left(output, said["document"]), self._plan.task.numbers)
                 failure = None
             except Unread as reason:
                 failure = Failure(FailureKind.CONTRACT, str(reason), reason.said or _last(output))
@@ -261,7 +262,17 @@ class CommandExecutor:
         result = replace(result, peak_bytes=end.peak_bytes, train_seconds=end.seconds)
         if found is None or failure is not None:
             return result
-        return replace(result, also=found.also, said=found.said[:_SAID])
+        limits, also = self._plan.task.limits, found.also
+        if exceeded := broken(limits, also):
+            failure = Failure(FailureKind.LIMIT, exceeded, found.said)
+        return replace(
+            result,
+            score=None if failure else result.score,
+            failure=failure,
+            also=also,
+            said=found.said[:_SAID],
+            excess=tuple(one.excess(also[one.name]) for one in limits if one.name in also),
+        )
 
     def _result(self, score: float | None, failure: Failure | None, seconds: float, device: str) -> Result:
         level = self._plan.confinement.level.name

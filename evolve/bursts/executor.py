@@ -61,6 +61,7 @@ class Result:
     sandbox: str = ""
     also: Mapping[str, float] = field(default_factory=dict)
     said: str = ""
+    excess: tuple[float, ...] = ()
 
 
 class Executor(Protocol):

@@ -18,6 +18,7 @@ from evolve.lessons import FILE as LESSONS
 from evolve.lessons import LEARNED, Lessons
 from evolve.progress import Budget
 from evolve.report import choosing, figures
+from evolve.report.front import fronts, fronts_data
 from evolve.report.standing import (
     Leader,
     bursts,
@@ -173,6 +174,7 @@ def status(population: Population, running: bool) -> RenderableType:
         _headline(population, running),
         *section("budgets", _budgets(population, counts)),
         *section(f"champion by {labelled(population)}", _champion(population)),
+        *fronts(population),
         *section("bursts", _bursts(population, counts)),
         *section("operators", _arms(counts.arms)),
         *choosing.shown(population),
@@ -193,6 +195,7 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "target": (population.meta("budgets") or {}).get("target"),
         "budgets": [dataclasses.asdict(budget) for budget in budgets(population, counts)],
         "seconds": counts.seconds,
+        "fronts": fronts_data(population),
         "evaluations": {"total": figures.whole(counts.evaluations), **counts.purposes},
         "stops": stops_data(population),
         "bursts_per_hour": counts.per_hour,

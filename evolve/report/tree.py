@@ -14,6 +14,7 @@ from rich.text import Text
 from evolve.report import figures
 from evolve.report.best import best_line
 from evolve.report.credits import credit_data, credit_text, credits_of
+from evolve.report.front import fronts, fronts_data
 from evolve.report.standing import (
     STOPPED,
     Outcome,
@@ -76,7 +77,14 @@ def tree(population: Population) -> RenderableType:
     for row in layout(roots, line):
         table.add_row(*_cells(row, _entry(population, row.node, owed), line, contends, decimals))
     counts = _summary(population)
-    return Group(table, Text(), best_line(population), counts, Text(f"{LEGEND}\n{GAIN}", style="dim"))
+    return Group(
+        table,
+        *fronts(population),
+        Text(),
+        best_line(population),
+        counts,
+        Text(f"{LEGEND}\n{GAIN}", style="dim"),
+    )
 
 
 def tree_data(population: Population) -> dict[str, Any]:
@@ -89,6 +97,7 @@ def tree_data(population: Population) -> dict[str, Any]:
         "metric": metric(population),
         "direction": population.meta("direction"),
         "noise": population.noise(),
+        "fronts": fronts_data(population),
         **standing_data(standing(population)),
         "variants": [_entry_data(entries[name], name in line) for name in population.variants],
     }

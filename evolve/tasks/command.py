@@ -14,7 +14,8 @@ from typing import ClassVar
 
 from evolve.errors import InputError
 from evolve.settings import Settings
-from evolve.tasks import evaluating, layouts, readers, workspace
+from evolve.tasks import evaluating, layouts, limits, readers, workspace
+from evolve.tasks.limits import Limit, LimitError
 from evolve.tasks.readers import Evaluation, Reader, ReaderError
 from evolve.tasks.workspace import Shown
 from population.variant import Direction
@@ -47,6 +48,7 @@ class CommandTask:
         seconds: after which it is ended.
         trust: whose word the score is.
         about: what it is for, in the user's words.
+        limits: what its further numbers may be.
     """
 
     name: ClassVar[str] = "command"
@@ -61,6 +63,12 @@ class CommandTask:
     seconds: float
     trust: str = SELF_REPORTED
     about: str = ""
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the further numbers that are looked for: those that are kept, and those with a limit."""
+        return tuple(dict.fromkeys([*self.also, *(limit.name for limit in self.limits)]))
 
     @property
     def metric(self) -> str:
@@ -77,6 +85,8 @@ class CommandTask:
         words = shlex.join(self.command).replace(shlex.quote(FILE), self.file)
         beside = ", ".join(one.name for one in self.files) or "nothing"
         also = f" {', '.join(self.also)} are recorded, too." if self.also else ""
+        if self.limits:
+            also += f" Whatever the score, a program fails unless {' and '.join(map(str, self.limits))}."
         run, keep = (
             (f"run as `{words}`", "it computes and reports its score as it does now")
             if self.trust == SELF_REPORTED
@@ -97,7 +107,9 @@ class CommandTask:
 
     def fingerprint(self) -> str:
         """Return the content hash of all that scores rest on: the files, the command, how it is read."""
-        said = json.dumps([self.command, self.file, self.reader.told(), self.direction.value])
+        said = json.dumps(
+            [self.command, self.file, self.reader.told(), self.direction.value, *map(str, self.limits)]
+        )
         return hashlib.sha256(f"{self.digest} {said}".encode()).hexdigest()
 
     def origin(self) -> str:
@@ -151,7 +163,16 @@ def from_settings(settings: Settings, seconds: float) -> CommandTask:
         seconds=seconds,
         trust=trust,
         about=settings.about or "",
+        limits=_limits(settings),
     )
+
+
+def _limits(settings: Settings) -> tuple[Limit, ...]:
+    """Read the limits (InputError when one cannot be read)."""
+    try:
+        return tuple(map(limits.parse, settings.limits))
+    except LimitError as error:
+        raise InputError(str(error)) from error
 
 
 Way = tuple[tuple[str, ...], Reader, Direction, str]

@@ -326,6 +326,55 @@ def test_a_program_in_another_language_is_changed_by_the_llm(tmp_path: Path) -> 
     assert {one["operator"] for one in final["variants"][1:]} <= {"mutate", "crossover", "repair"}
 
 
+# Several numbers
+
+BOTH = """\
+import os, random
+SIZE = 2.0  # tune: 0.5..20
+random.seed(int(os.environ["EVOLVE_SEED"]))
+print("loss:", 10 / SIZE + random.gauss(0, 0.01))
+print("mb:", SIZE * 3)
+print("speed:", 1 / SIZE)
+"""
+
+
+def test_a_program_over_a_limit_is_no_champion_whatever_its_score(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(BOTH)
+    flags = (
+        "--command",
+        "python {file}",
+        "--metric",
+        "loss: (.*)",
+        "--direction",
+        "minimize",
+        "--also",
+        "speed",
+    )
+    more = ("--limit", "mb<=24", *QUIET, "--evaluations", 50, "--run", "run", "--json")
+    done = evolve("run", "train.py", *flags, *more, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    final = events(done.stdout)[-1]
+    assert 1.2 < final["score"] < 5.0
+    with Population.open(tmp_path / "run") as population:
+        measured = [m for name in population.variants for m in population.measurements(name)]
+        champion = population.measurements(final["champion"])
+    over = [m for m in measured if m.also.get("mb", 0) > 24]
+    assert over
+    assert {m.failure.kind for m in over if m.failure} == {FailureKind.LIMIT}
+    assert all(m.score is None and m.excess[0] > 0 for m in over)
+    assert all(m.also["mb"] <= 24 and m.excess[0] <= 0 for m in champion if m.score is not None)
+    studies = [path for path in (tmp_path / "run" / "studies").iterdir() if path.suffix != ".lock"]
+    assert not studies or any("constraints" in path.read_text() for path in studies)
+    data = report("status", "run", cwd=tmp_path)["fronts"]
+    assert data.keys() == {"speed", "mb"}
+    for name in data:
+        scores, values = ([one[key] for one in data[name]] for key in ("score", name))
+        assert scores == sorted(scores)
+        assert values == sorted(values, reverse=True)
+    for page in ("status", "tree"):
+        assert "best of score against mb, less is better" in evolve(page, "run", cwd=tmp_path).stdout
+
+
 # What cannot be used
 
 COMMAND = ("--command", "python {file}")
@@ -375,10 +424,14 @@ REFUSED = {
         ("train.py", *COMMAND, *MIN, "--metric", "a (.)", "--burst-tokens", 9),
         "for the language task",
     ),
+    "a limit of nothing": (
+        ("train.py", *COMMAND, *MIN, "--metric", "a (.)", "--limit", "mb<30"),
+        "write NAME<=NUMBER or NAME>=NUMBER",
+    ),
     "short bursts": (("train.py", *COMMAND, *MIN, "--metric", "a (.)", "--rung", 0.2), "cannot"),
     "a folder of nothing known": (
         ("files",),
-        "is a folder; give the file in it, or a folder with the layout",
+        "is a folder; give the file in it, or a folder of a known layout",
     ),
     "no LLM for a shell program": (
         ("prog.sh", "--command", "sh {file}", *MIN, "--metric", "a (.)"),
