@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import os
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,7 +14,18 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console, RenderableType
 
-from evolve import beginning, checking, comparing, contest, exporting, interrupts, questions, runs, session
+from evolve import (
+    beginning,
+    checking,
+    comparing,
+    contest,
+    exporting,
+    flags,
+    interrupts,
+    questions,
+    runs,
+    session,
+)
 from evolve import doctor as doctor_module
 from evolve.errors import EngineFault, EvolveError, InputError
 from evolve.preparing import prepare
@@ -39,7 +49,7 @@ from evolve.report.tree import tree as tree_of
 from evolve.report.tree import tree_data
 from evolve.report.untrusted import code, one_line
 from evolve.report.verified import verified, verified_data
-from evolve.settings import FILE, Settings, load
+from evolve.settings import FILE, load
 from operators.prompts import PromptError
 from population.errors import PopulationError
 from population.store import Population
@@ -61,17 +71,8 @@ console = Console()
 errors = Console(stderr=True)
 
 
-def _option(name: str, *flags: str) -> Any:
-    """Return the option of a setting, with the setting's own description."""
-    return typer.Option(*flags, help=Settings.model_fields[name].description, show_default=False)
-
-
 Json = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="the run folder", show_default=False)]
-Evaluations = Annotated[int | None, _option("evaluations")]
-Hours = Annotated[float | None, _option("hours")]
-Dollars = Annotated[float | None, _option("dollars")]
-Target = Annotated[float | None, _option("target")]
 
 
 @app.callback(invoke_without_command=True)
@@ -93,80 +94,77 @@ def run(
         Path | None,
         typer.Option("--config", help=f"settings file; default: {FILE} here, if any", show_default=False),
     ] = None,
-    data: Annotated[Path | None, _option("data")] = None,
-    program: Annotated[Path | None, _option("program")] = None,
-    context: Annotated[int | None, _option("context")] = None,
-    windows: Annotated[int | None, _option("windows")] = None,
-    device: Annotated[str | None, _option("device")] = None,
-    command: Annotated[str | None, _option("command")] = None,
-    metric: Annotated[str | None, _option("metric")] = None,
-    metric_file: Annotated[str | None, _option("metric_file")] = None,
-    metric_line: Annotated[str | None, _option("metric_line")] = None,
-    evaluator: Annotated[Path | None, _option("evaluator")] = None,
-    objective: Annotated[str | None, _option("objective")] = None,
-    stages: Annotated[str | None, _option("stages")] = None,
-    direction: Annotated[str | None, _option("direction")] = None,
-    about: Annotated[str | None, _option("about")] = None,
-    also: Annotated[list[str] | None, _option("also")] = None,
-    limit: Annotated[list[str] | None, _option("limits", "--limit")] = None,
-    copy: Annotated[list[str] | None, _option("copies", "--copy")] = None,
-    workspace: Annotated[Path | None, _option("workspace")] = None,
-    variant_file: Annotated[str | None, _option("variant_file")] = None,
-    burst: Annotated[float | None, _option("burst", "--burst", "--timeout")] = None,
-    burst_tokens: Annotated[int | None, _option("burst_tokens")] = None,
-    slots: Annotated[int | None, _option("slots")] = None,
-    memory_mb: Annotated[int | None, _option("memory_mb")] = None,
-    vram_mb: Annotated[int | None, _option("vram_mb")] = None,
-    sandbox: Annotated[str | None, _option("sandbox")] = None,
-    evaluations: Evaluations = None,
-    hours: Hours = None,
-    dollars: Dollars = None,
-    dollar_per_gpu_hour: Annotated[float | None, _option("dollar_per_gpu_hour")] = None,
-    target: Target = None,
-    grace: Annotated[float | None, _option("grace")] = None,
-    model: Annotated[list[str] | None, _option("models", "--model")] = None,
-    api_base: Annotated[str | None, _option("api_base")] = None,
-    reply: Annotated[str | None, _option("reply")] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option("--price", help="MODEL=INPUT,OUTPUT in dollars per million tokens", show_default=False),
-    ] = None,
-    llm_timeout: Annotated[float | None, _option("llm_timeout")] = None,
-    llm_parallel: Annotated[int | None, _option("llm_parallel")] = None,
-    llm_threads: Annotated[int | None, _option("llm_threads")] = None,
-    llm_nice: Annotated[int | None, _option("llm_nice")] = None,
-    policy: Annotated[str | None, _option("policy")] = None,
-    seed: Annotated[int | None, _option("seed")] = None,
-    trials: Annotated[int | None, _option("trials")] = None,
-    adaptive: Annotated[bool | None, _option("adaptive", "--adaptive/--no-adaptive")] = None,
-    merge: Annotated[float | None, _option("merge")] = None,
-    hunks: Annotated[bool | None, _option("hunks")] = None,
-    islands: Annotated[int | None, _option("islands")] = None,
-    patience: Annotated[int | None, _option("patience")] = None,
-    stagnation: Annotated[int | None, _option("stagnation")] = None,
-    proposals: Annotated[float | None, _option("proposals")] = None,
-    explored: Annotated[float | None, _option("explored")] = None,
-    together: Annotated[int | None, _option("together")] = None,
-    pooled: Annotated[bool | None, _option("pooled", "--pooled/--no-pooled")] = None,
-    selection: Annotated[str | None, _option("selection")] = None,
-    epsilon: Annotated[float | None, _option("epsilon")] = None,
-    tournament: Annotated[int | None, _option("tournament")] = None,
-    pressure: Annotated[float | None, _option("pressure")] = None,
-    ahead: Annotated[int | None, _option("ahead")] = None,
-    seed_replicates: Annotated[int | None, _option("seed_replicates")] = None,
-    replicates: Annotated[float | None, _option("replicates")] = None,
-    confidence: Annotated[float | None, _option("confidence")] = None,
-    remember: Annotated[bool | None, _option("remember", "--remember/--no-remember")] = None,
-    retest: Annotated[float | None, _option("retest")] = None,
-    lessons_every: Annotated[int | None, _option("lessons_every")] = None,
-    control: Annotated[float | None, _option("control")] = None,
-    rung: Annotated[float | None, _option("rung")] = None,
-    reduction: Annotated[int | None, _option("reduction")] = None,
-    early_stop: Annotated[float | None, _option("early_stop")] = None,
+    data: flags.Data = None,
+    program: Annotated[Path | None, flags.option("program")] = None,
+    context: Annotated[int | None, flags.option("context")] = None,
+    windows: Annotated[int | None, flags.option("windows")] = None,
+    device: flags.Device = None,
+    command: flags.Command = None,
+    metric: flags.Metric = None,
+    metric_file: flags.MetricFile = None,
+    metric_line: flags.MetricLine = None,
+    evaluator: flags.Evaluator = None,
+    objective: flags.Objective = None,
+    stages: Annotated[str | None, flags.option("stages")] = None,
+    direction: flags.Direction = None,
+    about: Annotated[str | None, flags.option("about")] = None,
+    also: flags.Also = None,
+    limit: flags.Limit = None,
+    copy: flags.Copy = None,
+    workspace: Annotated[Path | None, flags.option("workspace")] = None,
+    variant_file: Annotated[str | None, flags.option("variant_file")] = None,
+    burst: flags.Burst = None,
+    burst_tokens: Annotated[int | None, flags.option("burst_tokens")] = None,
+    slots: flags.Slots = None,
+    memory_mb: Annotated[int | None, flags.option("memory_mb")] = None,
+    vram_mb: Annotated[int | None, flags.option("vram_mb")] = None,
+    sandbox: flags.Sandbox = None,
+    evaluations: flags.Evaluations = None,
+    hours: flags.Hours = None,
+    dollars: flags.Dollars = None,
+    dollar_per_gpu_hour: Annotated[float | None, flags.option("dollar_per_gpu_hour")] = None,
+    target: flags.Target = None,
+    grace: Annotated[float | None, flags.option("grace")] = None,
+    model: flags.Model = None,
+    api_base: flags.ApiBase = None,
+    reply: Annotated[str | None, flags.option("reply")] = None,
+    price: flags.Price = None,
+    llm_timeout: Annotated[float | None, flags.option("llm_timeout")] = None,
+    llm_parallel: Annotated[int | None, flags.option("llm_parallel")] = None,
+    llm_threads: Annotated[int | None, flags.option("llm_threads")] = None,
+    llm_nice: Annotated[int | None, flags.option("llm_nice")] = None,
+    policy: Annotated[str | None, flags.option("policy")] = None,
+    seed: Annotated[int | None, flags.option("seed")] = None,
+    trials: Annotated[int | None, flags.option("trials")] = None,
+    adaptive: Annotated[bool | None, flags.option("adaptive", "--adaptive/--no-adaptive")] = None,
+    merge: Annotated[float | None, flags.option("merge")] = None,
+    hunks: Annotated[bool | None, flags.option("hunks")] = None,
+    islands: Annotated[int | None, flags.option("islands")] = None,
+    patience: Annotated[int | None, flags.option("patience")] = None,
+    stagnation: Annotated[int | None, flags.option("stagnation")] = None,
+    proposals: Annotated[float | None, flags.option("proposals")] = None,
+    explored: Annotated[float | None, flags.option("explored")] = None,
+    together: Annotated[int | None, flags.option("together")] = None,
+    pooled: Annotated[bool | None, flags.option("pooled", "--pooled/--no-pooled")] = None,
+    selection: Annotated[str | None, flags.option("selection")] = None,
+    epsilon: Annotated[float | None, flags.option("epsilon")] = None,
+    tournament: Annotated[int | None, flags.option("tournament")] = None,
+    pressure: Annotated[float | None, flags.option("pressure")] = None,
+    ahead: Annotated[int | None, flags.option("ahead")] = None,
+    seed_replicates: Annotated[int | None, flags.option("seed_replicates")] = None,
+    replicates: Annotated[float | None, flags.option("replicates")] = None,
+    confidence: Annotated[float | None, flags.option("confidence")] = None,
+    remember: Annotated[bool | None, flags.option("remember", "--remember/--no-remember")] = None,
+    retest: Annotated[float | None, flags.option("retest")] = None,
+    lessons_every: Annotated[int | None, flags.option("lessons_every")] = None,
+    control: Annotated[float | None, flags.option("control")] = None,
+    rung: Annotated[float | None, flags.option("rung")] = None,
+    reduction: Annotated[int | None, flags.option("reduction")] = None,
+    early_stop: Annotated[float | None, flags.option("early_stop")] = None,
     as_json: Json = False,
 ) -> None:
     """Search for a better train.py."""
-    settings = _settings(locals())
+    settings = flags.settings(locals())
     chosen = folder or _new_folder()
     runs.refuse_existing(chosen)
     prepared = prepare(settings)
@@ -179,27 +177,24 @@ def init(
     seed_file: Annotated[
         Path | None, typer.Argument(metavar="SEED", help="the seed variant, or a folder of a known layout")
     ] = None,
-    command: Annotated[str | None, _option("command")] = None,
-    metric: Annotated[str | None, _option("metric")] = None,
-    metric_file: Annotated[str | None, _option("metric_file")] = None,
-    metric_line: Annotated[str | None, _option("metric_line")] = None,
-    evaluator: Annotated[Path | None, _option("evaluator")] = None,
-    objective: Annotated[str | None, _option("objective")] = None,
-    direction: Annotated[str | None, _option("direction")] = None,
-    also: Annotated[list[str] | None, _option("also")] = None,
-    limit: Annotated[list[str] | None, _option("limits", "--limit")] = None,
-    copy: Annotated[list[str] | None, _option("copies", "--copy")] = None,
-    data: Annotated[Path | None, _option("data")] = None,
-    device: Annotated[str | None, _option("device")] = None,
-    burst: Annotated[float | None, _option("burst", "--burst", "--timeout")] = None,
-    slots: Annotated[int | None, _option("slots")] = None,
-    sandbox: Annotated[str | None, _option("sandbox")] = None,
-    model: Annotated[list[str] | None, _option("models", "--model")] = None,
-    api_base: Annotated[str | None, _option("api_base")] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option("--price", help="MODEL=INPUT,OUTPUT in dollars per million tokens", show_default=False),
-    ] = None,
+    command: flags.Command = None,
+    metric: flags.Metric = None,
+    metric_file: flags.MetricFile = None,
+    metric_line: flags.MetricLine = None,
+    evaluator: flags.Evaluator = None,
+    objective: flags.Objective = None,
+    direction: flags.Direction = None,
+    also: flags.Also = None,
+    limit: flags.Limit = None,
+    copy: flags.Copy = None,
+    data: flags.Data = None,
+    device: flags.Device = None,
+    burst: flags.Burst = None,
+    slots: flags.Slots = None,
+    sandbox: flags.Sandbox = None,
+    model: flags.Model = None,
+    api_base: flags.ApiBase = None,
+    price: flags.Price = None,
     force: Annotated[bool, typer.Option("--force", help=f"replace {FILE} if it is there")] = False,
     as_json: Json = False,
 ) -> None:
@@ -208,7 +203,7 @@ def init(
     given = {**locals(), "config": None}
     if sys.stdin.isatty() and not as_json:
         given = questions.completed(given)
-    settings = load(None, _flags(given))
+    settings = load(None, flags.given(given))
     found, settings = beginning.rehearse(settings)
     written = beginning.write(Path(), settings, force)
     _print(as_json, lambda: outlook_data(found, written), lambda: outlook(found, written))
@@ -217,10 +212,10 @@ def init(
 @app.command()
 def resume(
     folder: RunFolder,
-    evaluations: Evaluations = None,
-    hours: Hours = None,
-    dollars: Dollars = None,
-    target: Target = None,
+    evaluations: flags.Evaluations = None,
+    hours: flags.Hours = None,
+    dollars: flags.Dollars = None,
+    target: flags.Target = None,
     as_json: Json = False,
 ) -> None:
     """Go on with a run, however it ended; budgets may be raised."""
@@ -367,7 +362,7 @@ def compare_policies(
     as_json: Json = False,
 ) -> None:
     """Run evolve and its baselines on one budget: does evolution pay here? Takes the flags of `run`, too."""
-    asked = _settings(_flags_of_run(context)) if context.args else None
+    asked = flags.settings(_flags_of_run(context)) if context.args else None
     names = None if policies is None else contest.parse_policies(policies)
     numbers = None if seeds is None else contest.parse_seeds(seeds)
     if table:
@@ -376,7 +371,7 @@ def compare_policies(
         return
     chosen = folder or _new_folder()
     if asked is None and not contest.is_comparison(chosen):
-        asked = _settings({})
+        asked = flags.settings({})
     with contest.opened(chosen, asked, names, numbers) as comparison:
         comparing.compare(comparison, parallel, choose_counter(as_json, console))
         _compared(comparison, as_json)
@@ -478,22 +473,6 @@ def _search(folder: Path, work: Callable[..., Any], as_json: bool) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def _settings(given: Mapping[str, Any]) -> Settings:
-    """Put the flags of ``run`` and the settings file together."""
-    default = Path(FILE) if Path(FILE).is_file() else None
-    return load(Path(given["config"]) if given.get("config") else default, _flags(given))
-
-
-def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what flags say, as settings."""
-    flags = {name: value for name, value in given.items() if name in Settings.model_fields}
-    flags |= {"models": tuple(given.get("model") or ()), "prices": _prices(given.get("price"))}
-    flags |= {"stages": _stages(given.get("stages"))}
-    flags |= {"limits": tuple(given.get("limit") or ()), "also": tuple(given.get("also") or ())}
-    flags |= {"copies": _copies(given.get("copy"))}
-    return flags
-
-
 def _flags_of_run(context: typer.Context) -> Mapping[str, Any]:
     """Read what is left of a command line as ``run`` would."""
     given = dict(
@@ -538,34 +517,3 @@ def _opened(folder: Path) -> Population:
     """Open a run for reading."""
     with runs.looked_at(folder):
         return Population.open(folder)
-
-
-def _stages(given: str | None) -> list[float] | None:
-    """Read ``--stages``, numbers between commas; ``none`` for no stages."""
-    if given is None:
-        return None
-    try:
-        return [float(one) for one in given.split(",")] if given != "none" else []
-    except ValueError:
-        raise InputError(f"--stages {given}: give numbers such as 0.5,0.75, or none") from None
-
-
-def _copies(given: list[str] | None) -> tuple[str, ...] | None:
-    """Read ``--copy``, which may name several files as a shell would."""
-    try:
-        return tuple(name for text in given for name in shlex.split(text)) if given else None
-    except ValueError as error:
-        raise InputError(f"--copy cannot be read as a shell would: {error}") from error
-
-
-def _prices(given: list[str] | None) -> Mapping[str, tuple[float, float]] | None:
-    """Read ``MODEL=INPUT,OUTPUT`` prices."""
-    prices = {}
-    for text in given or ():
-        name, _, numbers = text.rpartition("=")
-        try:
-            dollars_in, dollars_out = map(float, numbers.split(",") if name else ())
-        except ValueError:
-            raise InputError(f"--price {text}: write MODEL=INPUT,OUTPUT, such as openai/x=0.5,2") from None
-        prices[name] = (dollars_in, dollars_out)
-    return prices or None
