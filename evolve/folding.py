@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from evolve import admission, suspicion
+from evolve import admission, hints, suspicion
 from evolve.breeding import IMPROVED, REPAIR, Breeder
 from evolve.budget import Counts
 from evolve.crediting import Credits
@@ -29,6 +29,7 @@ from population.variant import FailureKind, Measurement, Purpose, Variant
 PASSED = "passed"
 """Kind of the event that gives up a proposal that was not worth a burst."""
 
+SEED_LOG = f"what it printed is in logs/{SEED}-first-0.out of the run folder"
 _REFUSALS_IN_A_ROW = 300  # without one burst: then there is nothing left to try
 _MESSAGE = 300  # characters of a failure that its event keeps
 
@@ -229,8 +230,9 @@ class Folding:
         if variant.id == SEED and killed:
             raise EngineFault(f"the seed variant could not be measured: {failure.message}")
         if variant.id == SEED:
-            where = f"\n{failure.traceback}" if failure.traceback else ""
-            raise InputError(f"the seed variant fails ({failure.kind}): {failure.message}{where}")
+            raise InputError(
+                f"the seed variant fails ({failure.kind}): {failure.message}{hints.hint(failure, SEED_LOG)}"
+            )
         return [] if killed or variant.operator == REPAIR else [Next(Wish.REPAIR, variant.id)]
 
     def _after_first(self, variant: Variant) -> list[Next]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.scripted_llm import ScriptedLLM
-from tests.system.command import ROOT, SEED, evolve
+from tests.system.command import ROOT, SEED, evolve, side_by_side
 from tests.system.made import make
 
 pytestmark = pytest.mark.system
@@ -33,11 +34,25 @@ context = 32
 windows = 16
 burst = 0.2
 models = ["none"]
-seed_replicates = 2
+seed_replicates = 1
 """
 DROPPED = {"[SEED]", "[OPTIONS]"}
-LESS = {"--hours": "0.01", "--seeds": "2", "--dollars": "5"}
-BUDGETS = {"run": ("--evaluations", "4"), "compare-policies": ("--evaluations", "8")}
+LESS = {"--hours": "0.01", "--seeds": "1", "--policies": "evolve,random"}
+BUDGETS = {
+    "run": ("--evaluations", "2"),
+    "compare-policies": ("--evaluations", "2", "--policies", "evolve,random", "--seeds", "1"),
+    "init": (
+        "train.py",
+        "--command",
+        "python {file}",
+        "--metric",
+        "val_loss: (.*)",
+        "--direction",
+        "minimize",
+    ),
+    "verify": ("--seeds", "2"),
+    "ablate": ("--seeds", "2"),
+}
 
 
 def commands() -> list[str]:
@@ -61,18 +76,20 @@ class Desk:
     Args:
         language: where ``train.py`` keeps our contract.
         own: where it is a program of somebody's own.
+        fresh: with that program, and no settings yet.
         api_base: of the model.
     """
 
     language: Path
     own: Path
+    fresh: Path
     api_base: str
 
     def adapted(self, words: list[str], number: int) -> list[str]:
         """Put what is there in the place of what a page only names, and ask for less."""
         found: list[str] = []
         for before, word in zip(["", *words], words, strict=False):
-            if before in LESS and word.isdigit():
+            if before in LESS:
                 word = LESS[before]
             elif before == "--model" and word != "none":
                 word = "openai/scripted" + word[word.rfind(":") :] * (":" in word)
@@ -82,7 +99,9 @@ class Desk:
                 word = "made"
             elif before == "--run":
                 word = f"run-{number}"
-            found.append({"ID": "v1", "FILE": f"file-{number}", "FILE.json": f"file-{number}.json"}.get(word, word))
+            found.append(
+                {"ID": "v1", "FILE": f"file-{number}", "FILE.json": f"file-{number}.json"}.get(word, word)
+            )
         if "--model" in found and "none" not in found and "--api-base" not in found:
             found += ["--api-base", self.api_base]
         if found[0] == "run" and "--run" not in found and "--help" not in found:
@@ -94,7 +113,8 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    language, own = tmp_path_factory.mktemp("language"), tmp_path_factory.mktemp("own")
+    language, own, fresh = map(tmp_path_factory.mktemp, ("language", "own", "fresh"))
+    (fresh / "train.py").write_text(OWN)
     shutil.copytree(text, language / "corpus")
     for name in ("train.py", "my_train.py"):
         (language / name).write_text(SEED.read_text())
@@ -108,23 +128,39 @@ def desk(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]
     shutil.copy(packing / "initial_program.py", own)
     (own / "evaluator.py").write_text("def evaluate(path):\n    return {'accuracy': 0.5, 'time': 1}\n")
     (own / "train.py").write_text(OWN)
-    (own / "evolve.toml").write_text("models = ['none']\nseed_replicates = 2\n")
+    (own / "evolve.toml").write_text("models = ['none']\nseed_replicates = 1\n")
     with ScriptedLLM(["ok"]) as server:
-        yield Desk(language, own, server.api_base)
+        yield Desk(language, own, fresh, server.api_base)
 
 
 def test_there_is_something_to_run() -> None:
     assert len(COMMANDS) > 25
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_what_the_documentation_shows_can_be_typed(desk: Desk, line: str) -> None:
-    words = desk.adapted(shlex.split(line), COMMANDS.index(line))
-    own = any(word.startswith(("--command", "--evaluator", "path/to", "examples/")) for word in words)
+def place(desk: Desk, words: list[str]) -> Path:
+    """Return the folder that a command is typed in."""
     if words[0] == "init":
-        (desk.own / "evolve.toml").unlink(missing_ok=True)
-        words += ["train.py", "--command", "python {file}", "--metric", "val_loss: (.*)", "--model", "none"]
-        words += ["--direction", "minimize"]
-        own = True
-    done = evolve(*words, cwd=desk.own if own else desk.language)
-    assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
+        return desk.fresh
+    own = any(word.startswith(("--command", "--evaluator", "path/to", "examples/")) for word in words)
+    return desk.own if own else desk.language
+
+
+@pytest.fixture(scope="module")
+def typed(desk: Desk) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Type every command: those that only start a run two at a time, the others, on one run, in turn."""
+    adapted = {line: desk.adapted(shlex.split(line), number) for number, line in enumerate(COMMANDS)}
+    done = {}
+    for here in (desk.language, desk.own, desk.fresh):
+        mine = {line: words for line, words in adapted.items() if place(desk, words) == here}
+        alone = [line for line, words in mine.items() if "made" not in words]
+        done |= dict(zip(alone, side_by_side([mine[line] for line in alone], here), strict=True))
+        done |= {line: evolve(*words, cwd=here) for line, words in mine.items() if "made" in words}
+    return done
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_what_the_documentation_shows_can_be_typed(
+    line: str, typed: dict[str, subprocess.CompletedProcess[str]]
+) -> None:
+    done = typed[line]
+    assert done.returncode == 0, f"{done.args}\n{done.stdout}{done.stderr}"

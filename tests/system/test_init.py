@@ -77,7 +77,7 @@ def test_what_is_there_is_not_written_over(cwd: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("fails.py", *FLAGS), "the seed variant fails (exception: exit code 1: ZeroDivisionError"),
+        (("fails.py", *FLAGS), "the seed variant fails (exception): exit code 1: ZeroDivisionError"),
         (("gone.py", *FLAGS), "the seed variant gone.py does not exist"),
         (("train.py", *FLAGS[:4]), "is more loss better, or less?"),
     ],
