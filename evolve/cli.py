@@ -95,6 +95,7 @@ def run(
         typer.Option("--config", help=f"settings file; default: {FILE} here, if any", show_default=False),
     ] = None,
     data: flags.Data = None,
+    task: Annotated[str | None, flags.option("task")] = None,
     program: Annotated[Path | None, flags.option("program")] = None,
     context: Annotated[int | None, flags.option("context")] = None,
     windows: Annotated[int | None, flags.option("windows")] = None,

@@ -6,7 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from evolve import admission, policies
 from evolve.bursts import probing
 from evolve.bursts.sandbox import Confinement
 from evolve.errors import InputError
-from evolve.settings import Settings
+from evolve.settings import Settings, flag_of
 from evolve.tasks import command, language, layouts
 from evolve.tasks.command import CommandTask
 from evolve.tasks.corpus import DataError
 from evolve.tasks.language import LanguageSettings, LanguageTask
+from evolve.tasks.own import OwnTask
 from operators import models
 from operators.llm import LiteLLM
 from operators.models import Choice, ModelError
@@ -29,6 +30,10 @@ from population.genome import parse_tunables
 NO_MODEL = "none"
 _CPU_SECONDS, _CUDA_SECONDS = 20.0, 300.0
 _COMMAND_SECONDS = 600.0  # that a user's own program may take
+_OF_PROGRAMS = (
+    *("command", "metric", "metric_file", "metric_line", "evaluator", "objective", "stages", "direction"),
+    *("about", "also", "limits", "copies", "workspace", "variant_file"),
+)
 _COUNT = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
 _BRIEF = 10.0  # seconds of a burst beside which the choice of the next one takes no time
 _TOKEN_LIMIT = 600.0  # seconds, the hard limit of a token budget when --burst gives none
@@ -52,7 +57,7 @@ class Prepared:
     settings: Settings
     seed: str
     directions: str
-    task: LanguageTask | CommandTask
+    task: LanguageTask | CommandTask | OwnTask
     choice: Choice
     devices: tuple[str, ...]
     confinement: Confinement
@@ -190,10 +195,14 @@ def _text(file: Path, what: str) -> str:
     return text
 
 
-def _task(settings: Settings, device: str) -> LanguageTask | CommandTask:
+def _task(settings: Settings, device: str) -> LanguageTask | CommandTask | OwnTask:
     """Make the task, and load its data."""
+    if settings.task is not None:
+        _refuse_beside(settings, "--task", (*_OF_PROGRAMS, "data", "context", "windows"))
+        return OwnTask.load(settings.task)
     if command.asked(settings):
         return command.from_settings(settings, settings.burst or _COMMAND_SECONDS)
+    _refuse_beside(settings, "a program of your own, by --command or --evaluator", _OF_PROGRAMS, only=True)
     usual = language.usual(device, settings.data)
     chosen = LanguageSettings(
         usual.data, settings.context or usual.context, settings.windows or usual.windows
@@ -202,6 +211,18 @@ def _task(settings: Settings, device: str) -> LanguageTask | CommandTask:
         return LanguageTask.load(chosen)
     except DataError as error:
         raise InputError(str(error)) from error
+
+
+def _refuse_beside(settings: Settings, what: str, names: Sequence[str], only: bool = False) -> None:
+    """Refuse settings that do not go together with, or only with, something.
+
+    Raises:
+        InputError: one of them is given.
+    """
+    for name in names:
+        if getattr(settings, name) not in (None, ()):
+            how = f"is for {what}" if only else f"does not go together with {what}"
+            raise InputError(f"{flag_of(name)} {how}")
 
 
 def _choice(settings: Settings, environment: Mapping[str, str], resuming: bool) -> Choice:
@@ -256,7 +277,7 @@ def _check_prices(choice: Choice, settings: Settings) -> None:
 
 
 def _completed(
-    settings: Settings, task: LanguageTask | CommandTask, choice: Choice, devices: tuple[str, ...]
+    settings: Settings, task: LanguageTask | CommandTask | OwnTask, choice: Choice, devices: tuple[str, ...]
 ) -> Settings:
     """Fill in what was left open, so that the saved settings say all."""
     seconds = _CPU_SECONDS if devices[0] == "cpu" else _CUDA_SECONDS
@@ -268,6 +289,8 @@ def _completed(
             "copies": tuple(one.name for one in task.files) if settings.copies is None else settings.copies,
             "evaluator": None if settings.evaluator is None else settings.evaluator.resolve(),
         }
+    elif isinstance(task, OwnTask):
+        own = {"task": f"{task.file}:{task.kind}"}
     else:
         own = {
             "data": None if task.settings.data is None else Path(task.settings.data),

@@ -19,6 +19,7 @@ from evolve.report.terminal import invocation
 from evolve.settings import Settings
 from evolve.tasks.command import CommandTask
 from evolve.tasks.language import LanguageTask
+from evolve.tasks.own import OwnTask
 from population.disk import drafted, write_whole
 from population.errors import NotARun, PopulationError
 from population.lock import holder
@@ -120,7 +121,7 @@ def _found(population: Population, prepared: Prepared) -> None:
     )
 
 
-def _also(task: LanguageTask | CommandTask) -> dict[str, bool]:
+def _also(task: LanguageTask | CommandTask | OwnTask) -> dict[str, bool]:
     """Return the further numbers that are kept, and whether less of each is better: as its limit says."""
     if not isinstance(task, CommandTask):
         return {}

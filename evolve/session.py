@@ -24,6 +24,7 @@ from evolve.report.live import Display
 from evolve.room import Room
 from evolve.search import Search
 from evolve.settings import Settings
+from evolve.tasks.command import CommandTask
 from evolve.tasks.language import LanguageTask
 from evolve.tasks.task import Unseen
 from evolve.wiring import Asking, number, search_of
@@ -118,7 +119,7 @@ def executor_of(
         split: what answers are scored on; a program of the user's own has one way to be scored.
     """
     settings, task = prepared.settings, prepared.task
-    if isinstance(task, LanguageTask):
+    if not isinstance(task, CommandTask):
         return LocalExecutor(plan(folder, prepared, split))
     work = folder / "scratch"
     scratch.remove(work)  # of a session that was killed
@@ -136,9 +137,9 @@ def executor_of(
 
 
 def plan(folder: Path, prepared: Prepared, split: Unseen = "validation") -> Plan:
-    """Say how every burst of a language task is run; the train split is laid down for the zygote."""
+    """Say how every burst that we score is run; what it may see is laid down for the zygote."""
     settings, task = prepared.settings, prepared.task
-    assert isinstance(task, LanguageTask)
+    assert not isinstance(task, CommandTask)
     train_file = folder / "data" / "train.bin"
     train_file.parent.mkdir(exist_ok=True)
     write_whole(train_file, task.train_bytes().tobytes())
@@ -153,8 +154,8 @@ def plan(folder: Path, prepared: Prepared, split: Unseen = "validation") -> Plan
         devices=prepared.devices,
         seconds=float(settings.burst or 0.0),
         tokens=settings.burst_tokens,
-        context=task.settings.context,
-        vocab_size=task.vocab_size,
+        context=task.settings.context if isinstance(task, LanguageTask) else 0,
+        vocab_size=task.vocab_size if isinstance(task, LanguageTask) else 0,
         memory_bytes=number(settings.memory_mb) << 20,
         confinement=prepared.confinement,
         hidden=task.held_out(),

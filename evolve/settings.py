@@ -60,6 +60,8 @@ class Settings(BaseModel):
         None, description="validation windows that a score is read from"
     )
 
+    task: str | None = Field(None, description="FILE or FILE:CLASS, a task of your own; see docs/tasks.md")
+
     # a program of your own
     command: str | None = Field(
         None, description="how your own program is run, {file} standing for its file; it says its own score"

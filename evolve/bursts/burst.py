@@ -18,7 +18,8 @@ class Burst:
     """One short training run.
 
     Attributes:
-        data: the train split, ``torch.uint8`` of shape (N,), documents joined by a zero byte. CPU memory.
+        data: the train split, ``torch.uint8`` of shape (N,), documents joined by a zero byte. CPU memory. In
+            a task of one's own, the arrays that it shows, by name.
         vocab_size: 256 for bytes.
         context: the longest sequence that the model will be asked about.
         device: ``cpu`` or ``cuda``.
@@ -30,7 +31,7 @@ class Burst:
 
     def __init__(
         self,
-        data: Tensor,
+        data: Tensor | dict[str, Tensor],
         *,
         vocab_size: int,
         context: int,
@@ -69,6 +70,8 @@ class Burst:
             Inputs and targets, int64 of shape (rows, context), on the burst's device; targets are the
             inputs one byte later.
         """
+        if not isinstance(self.data, Tensor):
+            raise TypeError("burst.batch() draws windows of a text; this task shows arrays in burst.data")
         last = len(self.data) - self.context - 1
         starts = torch.randint(last + 1, (rows,), generator=self._generator)
         index = starts[:, None] + torch.arange(self.context + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import linecache
 import os
 import random
@@ -111,8 +112,9 @@ def _train_and_answer(order: Order, data: torch.Tensor, source: str, answers: so
     np.random.seed(order.seed % 2**32)
     random.seed(order.seed)
     wire.send(answers, Kind.STARTED)
+    arrays = not order.vocab_size
     burst = Burst(
-        data,
+        _unpacked(data) if arrays else data,
         vocab_size=order.vocab_size,
         context=order.context,
         device=device,
@@ -124,13 +126,22 @@ def _train_and_answer(order: Order, data: torch.Tensor, source: str, answers: so
         send=lambda *point: wire.send(answers, Kind.REPORT, wire.pack_report(*point)),
     )
     model = _load(source, order.entry)(burst)
-    if not isinstance(model, nn.Module):
+    if not isinstance(model, nn.Module) and not arrays:
         raise _Unmet(f"{order.entry}(burst) must return a torch.nn.Module, got {type(model).__name__}")
-    model.eval()
+    if isinstance(model, nn.Module):
+        model.eval()
     if device == "cuda":
         torch.cuda.synchronize()
     wire.send(answers, Kind.TRAINED, wire.pack_report(1.0, 0.0, burst.spent))
+    if arrays:
+        _answer_questions(model, device, answers)
     _answer(model, device, order, answers)
+
+
+def _unpacked(data: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return the arrays that a task of the user's shows."""
+    with np.load(io.BytesIO(data.numpy().tobytes()), allow_pickle=False) as found:
+        return {name: torch.from_numpy(found[name]) for name in found.files}
 
 
 def _load(source: str, entry: str) -> Any:
@@ -160,6 +171,23 @@ def _answer(model: nn.Module, device: str, order: Order, answers: socket.socket)
         if tuple(logits.shape) != expected:
             raise _Unmet(f"the model must return logits of shape {expected}, got {tuple(logits.shape)}")
         wire.send(answers, Kind.ANSWER, wire.pack_answer(logits.detach().float().cpu().numpy()))
+
+
+def _answer_questions(made: Any, device: str, answers: socket.socket) -> NoReturn:
+    """Answer questions of a task of the user's until the scorer hangs up."""
+    limit = 1 << 30
+    while True:
+        _, payload = wire.receive(answers, limit)
+        inputs, kind, shape = wire.unpack_question(payload)
+        given = {name: torch.from_numpy(array.copy()).to(device) for name, array in inputs.items()}
+        with torch.no_grad():
+            answer = made(**given) if callable(made) else made
+        found = answer.detach().cpu().numpy() if isinstance(answer, torch.Tensor) else np.asarray(answer)
+        if found.shape != shape:
+            raise _Unmet(f"the answer must have shape {shape}, got {found.shape}")
+        if not np.can_cast(found.dtype, kind, "same_kind"):
+            raise _Unmet(f"the answer must be {kind}, got {found.dtype}")
+        wire.send(answers, Kind.ARRAY, np.ascontiguousarray(found, kind).tobytes())
 
 
 def _tell_failure(answers: socket.socket, error: BaseException) -> None:

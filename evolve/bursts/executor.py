@@ -97,7 +97,7 @@ class Plan:
             token budget.
         tokens: token budget, or None.
         context: longest sequence asked about.
-        vocab_size: number of token values.
+        vocab_size: number of token values; 0 for a task of one's own, whose data and answers are arrays.
         memory_bytes: resident memory of one burst past which it is ended.
         confinement: what bursts are confined by.
         hidden: files and folders that bursts must not read even where the interpreter's own are.

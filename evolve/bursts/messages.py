@@ -20,7 +20,7 @@ class Order:
         cpu_seconds: CPU time of the burst past which training is ended; None on a GPU.
         tokens: token budget, or None.
         context: longest sequence asked about.
-        vocab_size: number of token values.
+        vocab_size: number of token values; 0 for a task of one's own, whose data and answers are arrays.
         entry: name of the function to call.
         smoke: one step is enough.
         deadline: seconds from fork after which the supervisor ends everything.

@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from evolve.bursts import process, wire
 from evolve.bursts.messages import Rules, Verdict
 from evolve.bursts.wire import Kind
+from evolve.tasks.own import OwnTask, Query
 from evolve.tasks.registry import from_spec
-from evolve.tasks.task import Task, Unfit
+from evolve.tasks.task import Scorable, Unfit
 from population.variant import FailureKind
 
 _REPORTS_KEPT = 200
@@ -64,7 +65,7 @@ class _Burst:
         rules = self._rules
         self._expect(Kind.STARTED, time.monotonic() + rules.setup, "before its clock started")
         started = time.monotonic()
-        late = f"train() ran past its budget of {rules.seconds:g} s"
+        late = f"it ran past its budget of {rules.seconds:g} s"
         while True:
             kind, payload = self._receive(started + rules.patience, late)
             if kind is Kind.REPORT:
@@ -88,6 +89,17 @@ class _Burst:
         if kind is not Kind.ANSWER:
             raise Unfit(FailureKind.CONTRACT, f"it sent a frame of kind {kind.name} for an answer")
         return wire.unpack_answer(payload, shape)
+
+    def answered(self, query: Query) -> NDArray[Any]:
+        """Ask a question of a task of one's own; the answer has the shape and type asked for."""
+        self._answers.settimeout(max(0.001, self._deadline - time.monotonic()))
+        inputs = {name: np.asarray(array) for name, array in query.inputs.items()}
+        wire.send(self._answers, Kind.QUESTION, wire.pack_question(inputs, query.kind, query.shape))
+        limit = wire.array_limit(query.kind, query.shape)
+        kind, payload = self._receive(self._deadline, "scoring took too long", limit)
+        if kind is not Kind.ARRAY:
+            raise Unfit(FailureKind.CONTRACT, f"it sent a frame of kind {kind.name} for an answer")
+        return wire.unpack_array(payload, query.kind, query.shape)
 
     def _receive(self, deadline: float, late: str, limit: int = 1 << 14) -> tuple[Kind, bytearray]:
         """Read one frame; a failure that the child tells of is raised."""
@@ -115,13 +127,14 @@ class _Burst:
             self._engine.send(json.dumps(point).encode())
 
 
-def judge(task: Task, answers: socket.socket, rules: Rules, engine: socket.socket) -> Verdict:
+def judge(task: Scorable, answers: socket.socket, rules: Rules, engine: socket.socket) -> Verdict:
     """Follow one burst to its end and return the verdict on it."""
     burst = _Burst(answers, rules, engine)
     task = task.smaller() if rules.smoke else task
     try:
         burst.train()
-        score = task.score(burst.ask, np.random.default_rng(rules.secret))
+        ask = burst.answered if isinstance(task, OwnTask) else burst.ask
+        score = task.score(ask, np.random.default_rng(rules.secret))
         return Verdict(score=score, train_seconds=burst.train_seconds, tokens=burst.tokens)
     except _Told as told:
         verdict = Verdict(kind=told.kind.value, message=told.message, traceback=told.traceback)
@@ -141,7 +154,7 @@ def main(arguments: list[str]) -> None:
     engine = socket.socket(fileno=int(arguments[0]))
     process.set_dumpable(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    task: Task = from_spec(json.loads(arguments[1]))
+    task: Scorable = from_spec(json.loads(arguments[1]))
     engine.send(json.dumps({"ready": os.getpid(), "fingerprint": task.fingerprint()}).encode())
     while True:
         message, descriptors, _, _ = socket.recv_fds(engine, 1 << 16, 1)

@@ -8,10 +8,13 @@ a shorter one after.
 from __future__ import annotations
 
 import enum
+import json
+import math
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +24,7 @@ _MAGIC = b"EVB1"
 _REPORT = struct.Struct("<ddQ")
 _QUERY = struct.Struct("<II")
 _ANSWER = struct.Struct("<III")
+_LENGTH = struct.Struct("<I")
 _TEXT_LIMIT = 16 * 1024
 
 
@@ -33,6 +37,8 @@ class Kind(enum.IntEnum):
     FAILED = 4  # child: kind, message, traceback
     QUERY = 5  # scorer: tokens (B, T)
     ANSWER = 6  # child: logits (B, T, V)
+    QUESTION = 7  # scorer: arrays by name, and what the answer has to be
+    ARRAY = 8  # child: the bytes of one array
 
 
 class Malformed(Exception):
@@ -182,6 +188,43 @@ def unpack_answer(payload: bytearray, shape: tuple[int, int, int]) -> NDArray[np
     if _ANSWER.unpack_from(payload) != shape:
         raise Malformed(f"it sent an answer of another shape than {shape}")
     return np.frombuffer(payload, dtype="<f4", offset=_ANSWER.size).reshape(shape)
+
+
+def pack_question(inputs: Mapping[str, NDArray[Any]], kind: str, shape: tuple[int, ...]) -> bytes:
+    """Encode arrays by name, and type and shape of the answer to them."""
+    arrays = {name: np.asarray(array) for name, array in inputs.items()}
+    listed = [[name, str(array.dtype), list(array.shape)] for name, array in arrays.items()]
+    header = json.dumps({"inputs": listed, "kind": kind, "shape": list(shape)}).encode()
+    return _LENGTH.pack(len(header)) + header + b"".join(array.tobytes() for array in arrays.values())
+
+
+def unpack_question(payload: bytearray) -> tuple[dict[str, NDArray[Any]], str, tuple[int, ...]]:
+    """Decode a question, in the child: it comes from the trusted side."""
+    (length,) = _LENGTH.unpack_from(payload)
+    at = _LENGTH.size + length
+    header = json.loads(payload[_LENGTH.size : at])
+    inputs = {}
+    for name, kind, shape in header["inputs"]:
+        count = math.prod(shape)
+        inputs[name] = np.frombuffer(payload, kind, count, at).reshape(shape)
+        at += count * np.dtype(kind).itemsize
+    return inputs, header["kind"], tuple(header["shape"])
+
+
+def array_limit(kind: str, shape: tuple[int, ...]) -> int:
+    """Return the exact payload size of an answer of this type and shape, bytes."""
+    return math.prod(shape) * np.dtype(kind).itemsize
+
+
+def unpack_array(payload: bytearray, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Decode an answer, which must have exactly the size of this type and shape.
+
+    Raises:
+        Malformed: another size.
+    """
+    if len(payload) != array_limit(kind, shape):
+        raise Malformed(f"it sent an answer of {len(payload)} bytes where {kind} of {shape} was asked for")
+    return np.frombuffer(payload, kind).reshape(shape)
 
 
 Clock = Callable[[], float]

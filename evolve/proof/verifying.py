@@ -8,6 +8,7 @@ from evolve.proof import bench, verification
 from evolve.proof.bench import Look, Program, Progress, Sheet
 from evolve.proof.verification import Side, Verification
 from evolve.seeds import VERIFY
+from evolve.tasks.language import LanguageTask
 from evolve.tasks.task import Unseen
 from population.variant import Purpose
 
@@ -28,7 +29,7 @@ def verify(look: Look, seeds: int, progress: Progress) -> Verification:
     """
     numbers = bench.chosen(VERIFY, seeds)
     both = (look.champion, look.seed)
-    split = "" if look.prepared.task.trust else SPLIT
+    split = SPLIT if isinstance(look.prepared.task, LanguageTask) else ""
     title = f"{look.champion.variant.id} against {look.seed.variant.id} on {seeds} seeds"
     title += f" of the {split} split" if split else ""
     sheet = bench.measure(look, title, both, numbers, Purpose.VERIFY, SPLIT, progress)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from evolve.tasks.language import LanguageTask
-from evolve.tasks.task import Task
+from evolve.tasks.own import OwnTask
+from evolve.tasks.task import Scorable
 
-_TASKS = {LanguageTask.name: LanguageTask}
+_TASKS: Mapping[str, type[LanguageTask | OwnTask]] = {one.name: one for one in (LanguageTask, OwnTask)}
 
 
-def from_spec(spec: Mapping[str, Any]) -> Task:
+def from_spec(spec: Mapping[str, Any]) -> Scorable:
     """Rebuild a task from its ``to_spec()``, holding what answers are scored on."""
     return _TASKS[spec["task"]].from_spec(spec)

@@ -46,7 +46,7 @@ class Ask(Protocol):
         """
 
 
-class Task(Protocol):
+class Scorable(Protocol):
     """What is optimised: its data, its metric, and how answers are scored."""
 
     @property
@@ -84,14 +84,14 @@ class Task(Protocol):
     def held_out(self) -> tuple[Path, ...]:
         """Return the files and folders here that hold what scores are read from; in the engine only."""
 
-    def smaller(self) -> Task:
+    def smaller(self) -> Scorable:
         """Return the same task with just enough to score that all checks are made (for smoke bursts)."""
 
-    def score(self, ask: Ask, rng: Generator) -> float:
+    def score(self, ask: Any, rng: Generator) -> float:
         """Return the metric of the model behind ``ask``; runs in the scorer process only.
 
         Args:
-            ask: the way to the model.
+            ask: the way to the model: an ``Ask``, or that of ``own``.
             rng: source of the checks' secrets; a variant must not be able to repeat it.
 
         Raises:

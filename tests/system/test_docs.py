@@ -20,6 +20,7 @@ pytestmark = pytest.mark.system
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^ {4}(python -m evolve .*)$", re.MULTILINE)
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(python -m evolve [^`]+)`")
 BETTER = SEED.read_text().replace("WIDTH = 16", "WIDTH = 48").replace("ROWS = 8 ", "ROWS = 4 ")
 OWN = """\
@@ -37,7 +38,7 @@ models = ["none"]
 seed_replicates = 1
 """
 DROPPED = {"[SEED]", "[OPTIONS]"}
-LESS = {"--hours": "0.01", "--seeds": "1", "--policies": "evolve,random"}
+LESS = {"--hours": "0.01", "--burst": "0.3", "--seeds": "1", "--policies": "evolve,random"}
 BUDGETS = {
     "run": ("--evaluations", "2"),
     "compare-policies": ("--evaluations", "2", "--policies", "evolve,random", "--seeds", "1"),
@@ -76,12 +77,14 @@ class Desk:
     Args:
         language: where ``train.py`` keeps our contract.
         own: where it is a program of somebody's own.
+        task: with the task that docs/tasks.md shows, and a variant for it.
         fresh: with that program, and no settings yet.
         api_base: of the model.
     """
 
     language: Path
     own: Path
+    task: Path
     fresh: Path
     api_base: str
 
@@ -113,7 +116,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    language, own, fresh = map(tmp_path_factory.mktemp, ("language", "own", "fresh"))
+    language, own, task, fresh = map(tmp_path_factory.mktemp, ("language", "own", "task", "fresh"))
     (fresh / "train.py").write_text(OWN)
     shutil.copytree(text, language / "corpus")
     for name in ("train.py", "my_train.py"):
@@ -127,10 +130,14 @@ def desk(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]
     shutil.copytree(ROOT / "tests" / "system" / "autoresearch", own / "path" / "to" / "autoresearch")
     shutil.copy(packing / "initial_program.py", own)
     (own / "evaluator.py").write_text("def evaluate(path):\n    return {'accuracy': 0.5, 'time': 1}\n")
+    shutil.copytree(ROOT / "examples" / "tasks", own / "examples" / "tasks")
+    (task / "task.py").write_text(FENCE.search((ROOT / "docs" / "tasks.md").read_text())[1])  # type: ignore[index]
+    (task / "train.py").write_text("def train(burst):\n    return lambda x: 1.9 * x\n")
+    (task / "evolve.toml").write_text("models = ['none']\nseed_replicates = 1\n")
     (own / "train.py").write_text(OWN)
     (own / "evolve.toml").write_text("models = ['none']\nseed_replicates = 1\n")
     with ScriptedLLM(["ok"]) as server:
-        yield Desk(language, own, fresh, server.api_base)
+        yield Desk(language, own, task, fresh, server.api_base)
 
 
 def test_there_is_something_to_run() -> None:
@@ -141,6 +148,8 @@ def place(desk: Desk, words: list[str]) -> Path:
     """Return the folder that a command is typed in."""
     if words[0] == "init":
         return desk.fresh
+    if "task.py" in words:
+        return desk.task
     own = any(word.startswith(("--command", "--evaluator", "path/to", "examples/")) for word in words)
     return desk.own if own else desk.language
 
@@ -150,7 +159,7 @@ def typed(desk: Desk) -> dict[str, subprocess.CompletedProcess[str]]:
     """Type every command: those that only start a run two at a time, the others, on one run, in turn."""
     adapted = {line: desk.adapted(shlex.split(line), number) for number, line in enumerate(COMMANDS)}
     done = {}
-    for here in (desk.language, desk.own, desk.fresh):
+    for here in (desk.language, desk.own, desk.task, desk.fresh):
         mine = {line: words for line, words in adapted.items() if place(desk, words) == here}
         alone = [line for line, words in mine.items() if "made" not in words]
         done |= dict(zip(alone, side_by_side([mine[line] for line in alone], here), strict=True))
