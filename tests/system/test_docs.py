@@ -29,6 +29,7 @@ STEP = 0.3  # tune: 0.01..1.0
 X = 3.0 - STEP
 print("val_loss:", X * X + int(os.environ.get("EVOLVE_SEED", 0)) % 7 / 100)
 """
+DOUBLING = "SLOPE = 1.5  # tune: 0..4\n\n\ndef train(burst):\n    return lambda x: SLOPE * x\n"
 SETTINGS = """\
 data = "corpus"
 context = 32
@@ -132,7 +133,7 @@ def desk(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]
     (own / "evaluator.py").write_text("def evaluate(path):\n    return {'accuracy': 0.5, 'time': 1}\n")
     shutil.copytree(ROOT / "examples" / "tasks", own / "examples" / "tasks")
     (task / "task.py").write_text(FENCE.search((ROOT / "docs" / "tasks.md").read_text())[1])  # type: ignore[index]
-    (task / "train.py").write_text("def train(burst):\n    return lambda x: 1.9 * x\n")
+    (task / "train.py").write_text(DOUBLING)
     (task / "evolve.toml").write_text("models = ['none']\nseed_replicates = 1\n")
     (own / "train.py").write_text(OWN)
     (own / "evolve.toml").write_text("models = ['none']\nseed_replicates = 1\n")
