@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from evolve.bursts import bubblewrap, following, places, scratch, vram
 from evolve.bursts.cgroup import Group
@@ -22,9 +23,9 @@ from evolve.bursts.sandbox import SCRATCH, Confinement, Level, Sandbox
 from evolve.bursts.trusted import Trusted, scrubbed
 from evolve.errors import EngineFault
 from evolve.tasks import workspace
-from evolve.tasks.command import FILE, CommandTask, searched
+from evolve.tasks.command import FILE, VERDICT, CommandTask, searched
 from evolve.tasks.limits import broken
-from evolve.tasks.readers import Left, Unread
+from evolve.tasks.readers import Evaluation, Left, Unread
 from population.variant import Failure, FailureKind
 
 SCRATCH_BYTES = 1 << 30
@@ -34,6 +35,7 @@ _ROOM = 256 << 20  # bytes of memory that a slot's cgroup has for the launcher
 _PROCESSES = 512
 _TAIL = 20  # lines of what a failed program printed that are kept
 _SEEDS = 2**32
+_DOCUMENT = 1 << 20  # bytes of the file with the score that are read
 _SAID = 4000  # characters of what an evaluator said that are kept
 _SIZE = 1 << 20  # bytes of output that a score is looked for in, from the end
 
@@ -112,13 +114,14 @@ class CommandExecutor:
         if job.smoke:
             return self._result(None, None, 0.0, "")
         slot = await self._free.get()
+        began = time.monotonic()
         try:
             for _ in range(2):
                 result = await self._once(slot, job)
                 if result is not None:
                     return result
             killed = Failure(FailureKind.KILLED, "the process that watches over the burst was lost, twice")
-            return self._result(None, killed, 0.0, slot.device)
+            return self._result(None, killed, time.monotonic() - began, slot.device)
         finally:
             self._free.put_nowait(slot)
 
@@ -141,12 +144,14 @@ class CommandExecutor:
         launcher = self._launched(slot, box)
         started = time.monotonic()
         log = plan.logs / f"{job.name}.out"
-        try:
-            said, over = await self._followed(launcher, slot, job, box, log)
-        finally:
-            await asyncio.to_thread(launcher.stop)
-        if said is None:
-            return None
+        with open(os.memfd_create("document"), "w+b") as document:  # noqa: PTH123
+            try:
+                said, over = await self._followed(launcher, slot, job, box, log, document)
+            finally:
+                await asyncio.to_thread(launcher.stop)
+            if said is None:
+                return None
+            text = os.pread(document.fileno(), _DOCUMENT + 1, 0)
         end = End(**said["end"])
         if slot.group is not None and slot.group.kills() > kills:
             end = replace(end, cause="memory")
@@ -155,16 +160,18 @@ class CommandExecutor:
         self._check_files(job)
         seconds = time.monotonic() - started
         output = await asyncio.to_thread(_tail, log)
-        return self._judged(end, said, output, seconds, slot)
+        kept = text.decode("utf-8", "replace") if text and len(text) <= _DOCUMENT else None
+        return self._judged(end, said, Left(output, kept, said["missing"]), seconds, slot)
 
     async def _followed(
-        self, launcher: Trusted, slot: _Slot, job: Job, box: Sandbox, log: Path
+        self, launcher: Trusted, slot: _Slot, job: Job, box: Sandbox, log: Path, document: IO[bytes]
     ) -> tuple[dict[str, Any] | None, int]:
         """Send a launcher on its errand; return what it says, and the GPU memory that was too much."""
         plan = self._plan
         deadline = plan.task.seconds + PATIENCE
         with log.open("wb") as output, in_memory(job.source) as source:
-            if not launcher.send(asdict(self._errand(slot, job, box)), [source.fileno(), output.fileno()]):
+            ends = [source.fileno(), output.fileno(), document.fileno()]
+            if not launcher.send(asdict(self._errand(slot, job, box)), ends):
                 return None, 0
         with contextlib.suppress(TimeoutError):
             async with (
@@ -186,6 +193,7 @@ class CommandExecutor:
             links={} if box.mounted else self._beside,
             environment=_environment(slot.device, job.seed, box.scratch, task.seconds),
             document=task.reader.file,
+            verdict=VERDICT if isinstance(task.reader, Evaluation) else 0,
             deadline=task.seconds,
             memory_bytes=self._plan.memory_bytes,
             processes=_PROCESSES,
@@ -195,7 +203,9 @@ class CommandExecutor:
         """Say how a slot's program is confined."""
         plan, cuda = self._plan, slot.device != "cpu"
         mounted = plan.confinement.level >= Level.L2
-        readable = [*places.readable(cuda), *places.programs(plan.task.command[0]), *self._elsewhere]
+        program = plan.task.command[0]
+        own = places.programs(program if Path(program).is_absolute() else sys.executable)
+        readable = [*places.readable(cuda), *own, *self._elsewhere]
         return Sandbox(
             level=int(plan.confinement.level),
             scratch=SCRATCH if mounted else str(folder.resolve()),
@@ -240,8 +250,9 @@ class CommandExecutor:
             )
         self._stamps = now
 
-    def _judged(self, end: End, said: Mapping[str, Any], output: str, seconds: float, slot: _Slot) -> Result:
+    def _judged(self, end: End, said: Mapping[str, Any], left: Left, seconds: float, slot: _Slot) -> Result:
         """Put together what a program came to."""
+        output = left.output
         failure, found = failure_of(Verdict(), end), None
         if end.cause == "deadline":
             limit = self._plan.task.seconds
@@ -252,7 +263,7 @@ class CommandExecutor:
             failure = _exited(end.code, output)
         elif end.cause == "exit":
             try:
-                found = self._plan.task.reader.read(Left(output, said["document"]), self._plan.task.numbers)
+                found = self._plan.task.reader.read(left, self._plan.task.numbers)
                 failure = None
             except Unread as reason:
                 failure = Failure(FailureKind.CONTRACT, str(reason), reason.said or _last(output))

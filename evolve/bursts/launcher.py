@@ -28,7 +28,7 @@ from evolve.bursts.sandbox import Sandbox
 from evolve.bursts.weighing import Capped, Scales, drain, watch
 
 _LARGEST = 1 << 18
-_DOCUMENT = 64 * 1024
+_DOCUMENT = 1 << 20
 """Bytes of the file with the score that are read."""
 
 _NOT_FOUND = 127  # what a shell exits with when there is no such command
@@ -43,7 +43,8 @@ class Errand:
         file: where the program's text goes, relative to its folder.
         links: what it finds beside it where nothing is mounted: names there, and where they lie.
         environment: what it has of an environment.
-        document: a file that is read when it has ended, relative to its folder; empty for none.
+        document: a file that is handed over when it has ended, relative to its folder; empty for none.
+        verdict: number under which the program has that document open itself; 0 where it does not.
         deadline: seconds after which it is ended.
         memory_bytes: resident memory past which it is ended.
         processes: processes past which it is ended.
@@ -55,6 +56,7 @@ class Errand:
     links: Mapping[str, str]
     environment: Mapping[str, str]
     document: str
+    verdict: int
     deadline: float
     memory_bytes: int
     processes: int
@@ -67,12 +69,12 @@ class Return:
 
     Args:
         end: how its processes ended.
-        document: text of the file that was asked for; None when it is not there, or too large.
+        missing: why the file that was asked for was not handed over; empty when it was.
         replaced: a name beside it that it put something else under; empty when it did not.
     """
 
     end: End
-    document: str | None
+    missing: str
     replaced: str
 
 
@@ -83,33 +85,36 @@ def main(arguments: list[str]) -> None:
     process.set_dumpable(False)
     process.become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    message, descriptors, _, _ = socket.recv_fds(control, _LARGEST, 2)
+    message, descriptors, _, _ = socket.recv_fds(control, _LARGEST, 3)
     if not message:
         return
-    errand, (text, log) = Errand(**json.loads(message)), descriptors
+    errand, (text, log, document) = Errand(**json.loads(message)), descriptors
     folder = scratch.opened(Path(box.scratch))
     _lay_out(errand, Path(box.scratch), text)
     output = Capped()
-    end = _supervised(errand, box, folder, control, output)
+    end = _supervised(errand, box, folder, control, output, document)
     with contextlib.suppress(OSError):  # a full disk loses the log, not the score
         os.write(log, output.kept())
     with contextlib.suppress(OSError):  # the engine is gone; nothing is left to tell
-        back = Return(end, _document(folder, errand.document), _replaced(errand, Path(box.scratch)))
+        missing = _hand_over(folder, errand.document, document) if errand.document else ""
+        back = Return(end, missing, _replaced(errand, Path(box.scratch)))
         control.send(json.dumps(asdict(back)).encode())
 
 
 def _lay_out(errand: Errand, folder: Path, text: int) -> None:
-    """Put the program's text and links to what it may read into its folder."""
+    """Put the program's text into its folder, which is empty, and links to what it may read beside it."""
+    new = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    program = os.open(folder / errand.file, new, 0o755)
+    with open(text, "rb") as stream, open(program, "wb") as file:  # noqa: PTH123 - by their descriptors
+        file.write(stream.read())
     for name, source in errand.links.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(source)
-    file = folder / errand.file
-    with open(text, "rb") as stream:
-        file.write_bytes(stream.read())
-    file.chmod(0o755)
 
 
-def _supervised(errand: Errand, box: Sandbox, folder: int, control: socket.socket, output: Capped) -> End:
+def _supervised(
+    errand: Errand, box: Sandbox, folder: int, control: socket.socket, output: Capped, document: int
+) -> End:
     """Start the program, follow it to its end, and sweep."""
     started, me = time.monotonic(), os.getpid()
     rules = sandbox.rules(box)
@@ -117,7 +122,7 @@ def _supervised(errand: Errand, box: Sandbox, folder: int, control: socket.socke
     pid = os.fork()
     if pid == 0:
         try:
-            _become(errand, box, rules, writable, me)
+            _become(errand, box, rules, writable, me, document)
         finally:
             process.leave(_NOT_FOUND)
     os.close(writable)
@@ -128,7 +133,9 @@ def _supervised(errand: Errand, box: Sandbox, folder: int, control: socket.socke
     return End(cause, code, time.monotonic() - started, scales.peak, swept, not process.children(me))
 
 
-def _become(errand: Errand, box: Sandbox, rules: Sequence[Rule], output: int, parent: int) -> NoReturn:
+def _become(
+    errand: Errand, box: Sandbox, rules: Sequence[Rule], output: int, parent: int, document: int
+) -> NoReturn:
     """Confine this process and become the program."""
     os.setsid()
     process.die_with_parent(parent)
@@ -136,7 +143,11 @@ def _become(errand: Errand, box: Sandbox, rules: Sequence[Rule], output: int, pa
     null = os.open(os.devnull, os.O_RDONLY)
     for number, source in enumerate((null, output, output)):
         os.dup2(source, number)
-    os.closerange(3, 1 << 16)
+    if errand.verdict:
+        os.dup2(document, errand.verdict)
+        os.set_inheritable(errand.verdict, True)
+    os.closerange(3, errand.verdict or 3)
+    os.closerange(errand.verdict + 1 if errand.verdict else 3, 1 << 16)
     os.chdir(box.scratch)
     for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, box.scratch_bytes)):
         _, hard = resource.getrlimit(kind)
@@ -153,19 +164,35 @@ def _become(errand: Errand, box: Sandbox, rules: Sequence[Rule], output: int, pa
         os._exit(_NOT_FOUND)
 
 
-def _document(folder: int, name: str) -> str | None:
-    """Read a file that the program was to write: a plain file, and not too large."""
-    if not name:
-        return None
+def _hand_over(folder: int, name: str, to: int) -> str:
+    """Copy a file that the program was to write; return why not, empty when it is done.
+
+    No link is followed, neither in the place of the file nor on the way to it.
+    """
+    *above, last = Path(name).parts
+    at = os.dup(folder)
     try:
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except OSError:
-        return None
-    with open(file, "rb") as stream:  # noqa: PTH123 - by its descriptor
+        for part in above:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+            os.close(at)
+            at = inner
+        file = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+    except FileNotFoundError:
+        return f"it wrote no file {name}"
+    except OSError as error:
+        return f"{name} is no plain file that it wrote: {error.strerror}"
+    finally:
+        os.close(at)
+    try:
         status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _DOCUMENT:
-            return None
-        return stream.read(_DOCUMENT).decode("utf-8", "replace")
+        if not stat.S_ISREG(status.st_mode):
+            return f"{name} is no plain file"
+        if status.st_size > _DOCUMENT:
+            return f"{name} has {status.st_size} bytes, and {_DOCUMENT} at most are read"
+        os.write(to, os.pread(file, _DOCUMENT, 0))
+        return ""
+    finally:
+        os.close(file)
 
 
 def _replaced(errand: Errand, folder: Path) -> str:

@@ -62,11 +62,14 @@ def programs(path: str) -> list[str]:
 
 
 def _environment(program: Path) -> list[str]:
-    """Return the folder that a program in a ``bin`` was installed under, unless that is a whole system."""
-    folder = program.parent
-    if folder.name != "bin" or str(folder.parent) in ("/", *_ROOTS, "/usr/local"):
+    """Return the folder of the environment that a program was installed in, if it is in one of its own."""
+    folder = program.parent.parent
+    signs = ("pyvenv.cfg", "conda-meta", *(path.name for path in folder.glob("lib/python3*")))
+    whole = any((folder / name).exists() or (folder / "lib" / name).exists() for name in signs)
+    ours = (Path.home(), Path.home() / ".local", *Path.home().parents)
+    if program.parent.name != "bin" or not whole or folder in ours:
         return []
-    return [str(folder.parent)]
+    return [str(folder)]
 
 
 def devices(cuda: bool) -> list[str]:

@@ -30,6 +30,9 @@ BY_EVALUATOR = "said by its evaluator"
 STAGES = (0.5, 0.75, 0.9)
 """What the stages of an evaluator are passed by, where nothing else is said; as in OpenEvolve."""
 
+VERDICT = 3
+"""Number of the open file that an evaluator's verdict goes to; a program that it starts does not have it."""
+
 _RUNNER = Path(evaluating.__file__)
 
 
@@ -149,6 +152,8 @@ def from_settings(settings: Settings, seconds: float) -> CommandTask:
         )
     folder = settings.workspace or settings.seed_file.resolve().parent
     file = settings.variant_file or settings.seed_file.name
+    if "/" in file or file in (".", ".."):
+        raise InputError(f"--variant-file {file}: give a name; the variant lies in the folder itself")
     ways = _by_command if settings.evaluator is None else _by_evaluator
     command, reader, direction, trust = ways(settings, folder)
     files = workspace.shown(folder, file, settings.copies)
@@ -213,7 +218,7 @@ def _by_evaluator(settings: Settings, folder: Path) -> Way:
     if "def evaluate" not in text and "__main__" not in text:
         raise InputError(f"{path} defines no evaluate(path), and is no program that writes metrics.json")
     stages = STAGES if settings.stages is None else settings.stages
-    words = [layouts.python(folder), "-P", str(_RUNNER), name, FILE, Evaluation.file]
+    words = [layouts.python(folder), "-P", str(_RUNNER), name, FILE, str(VERDICT)]
     words += [word for one in stages for word in ("--threshold", f"{one!r}")]
     words += [] if settings.objective is None else ["--objective", settings.objective]
     reader = Evaluation(settings.objective or evaluating.COMBINED)

@@ -7,28 +7,32 @@ An evaluator defines ``evaluate(path)``, perhaps ``evaluate_stage1`` to ``evalua
 OpenEvolve has it; or it is a program of its own that takes ``--program_path`` and ``--results_dir`` and
 writes ``metrics.json`` and ``correct.json`` there, as ShinkaEvolve has it.
 
-RESULT gets ``score``, ``metrics`` (the numbers by their names), ``said`` (text for whoever writes the next
-program), and ``problem``, a sentence, where there is no score.
+RESULT, a file or the number of an open one, gets ``score``, ``metrics`` (the numbers by their names),
+``said`` (text for whoever writes the next program), and ``problem``, a sentence, where there is no score.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import importlib.util
 import json
 import math
+import os
 import runpy
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 COMBINED = "combined_score"
 LONGEST = 12_000  # characters of what it said that are kept
+MOST = 64  # numbers that are kept
 STAGES = ("evaluate_stage1", "evaluate_stage2", "evaluate_stage3")
 RESULTS = "results"
+PR_SET_DUMPABLE = 4
 RETURNS = "return a number, a dict of numbers, or an object with metrics"
 
 
@@ -157,7 +161,7 @@ def parts(returned: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return metrics, artifacts if isinstance(artifacts, dict) else {}
     try:
         return {"score": float(returned)}, {}
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Problem(f"the evaluator returned a {type(returned).__name__}; {RETURNS}") from None
 
 
@@ -167,7 +171,7 @@ def number(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -209,6 +213,18 @@ def written(artifacts: Mapping[str, Any]) -> str:
     return "\n".join(told)[:LONGEST]
 
 
+def keep_to_yourself(descriptor: int) -> None:
+    """Let no program that is started have the result's file, by descriptor or through /proc."""
+    os.set_inheritable(descriptor, False)
+    if not os.environ.get("CUDA_VISIBLE_DEVICES"):  # CUDA writes to its own /proc entries
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def opened(result: str) -> IO[str]:
+    """Open what the result is written to: a file by its name, or an open one by its number."""
+    return open(int(result) if result.isdigit() else result, "w", encoding="utf-8")  # noqa: PTH123
+
+
 def main() -> None:
     """Evaluate one program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -218,20 +234,29 @@ def main() -> None:
     parser.add_argument("--objective")
     parser.add_argument("--threshold", type=float, action="append")
     given = parser.parse_args()
-    evaluator, program, result = (Path(x).absolute() for x in (given.evaluator, given.program, given.result))
+    evaluator, program = Path(given.evaluator).absolute(), Path(given.program).absolute()
+    if given.result.isdigit():
+        keep_to_yourself(int(given.result))
     sys.path.insert(0, str(evaluator.parent))
     try:
         if defines(evaluator):
             stand_in()
-            metrics, artifacts = evaluated(evaluator, program, given.threshold, given.objective)
+            try:
+                metrics, artifacts = evaluated(evaluator, program, given.threshold, given.objective)
+            except SystemExit as ended:
+                raise Problem(
+                    f"the evaluator, or the program in it, called sys.exit({ended.code!r})"
+                ) from None
         else:
             metrics, artifacts = written_results(evaluator, program)
-        words = {k: v for k, v in metrics.items() if number(v) is None and v not in (None, {}, [])}
+        words = {k: v for k, v in metrics.items() if isinstance(v, str | bytes) and v}
         score, said = score_of(metrics, given.objective), written({**words, **artifacts})
-        told: dict[str, Any] = {"score": score, "metrics": numbers(metrics), "said": said}
+        kept = dict(list(numbers(metrics).items())[:MOST])
+        told: dict[str, Any] = {"score": score, "metrics": kept, "said": said}
     except Problem as problem:
         told = {"problem": problem.reason, "said": problem.said}
-    result.write_text(json.dumps(told), encoding="utf-8")
+    with opened(given.result) as file:
+        file.write(json.dumps(told))
 
 
 if __name__ == "__main__":

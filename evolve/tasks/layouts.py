@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -96,14 +97,14 @@ def configured(file: Path) -> Layout:
     """
     try:
         read = yaml.safe_load(_text(file))
-    except yaml.YAMLError as error:
+        given = dict(_leaves(read)) if isinstance(read, dict) else {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = str(error).replace("\n", " ")
-        raise InputError(f"{file} is no YAML: {where}") from error
+        raise InputError(f"{file} is no YAML that can be used: {where}") from error
     if read is None:
         return Layout({})
     if not isinstance(read, dict):
         raise InputError(f"{file} holds no settings: it is no mapping")
-    given = dict(_leaves(read))
     found, used = {}, set()
     for key, (name, kind) in _KNOWN.items():
         value = given.get(key)
@@ -117,7 +118,10 @@ def configured(file: Path) -> Layout:
     elif isinstance(stages := given.get("evaluator.cascade_thresholds"), list):
         found["stages"] = tuple(stages)
     used |= {"evaluator.cascade_evaluation", "evaluator.cascade_thresholds"} & given.keys()
-    models, named = _models(given)
+    try:
+        models, named = _models(given)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{file}: a model's weight is no number: {error}") from error
     if models:
         found["models"] = models
         used |= named
@@ -140,15 +144,23 @@ def _models(given: Mapping[str, Any]) -> tuple[tuple[str, ...], set[str]]:
     """Return the models that a config names, with their weights, and the keys that say so."""
     listed = given.get("llm.models")
     if isinstance(listed, list) and all(isinstance(one, dict) and one.get("name") for one in listed):
-        weights = [(str(one["name"]), float(one.get("weight", 1.0))) for one in listed]
+        weights = [(str(one["name"]), _weight(one.get("weight"))) for one in listed]
         return tuple(f"{_model(name)}:{weight:g}" for name, weight in weights if weight > 0), {"llm.models"}
     found, used = [], set()
     for which in ("primary", "secondary"):
-        name, weight = given.get(f"llm.{which}_model"), given.get(f"llm.{which}_model_weight", 1.0)
-        if isinstance(name, str) and name and float(weight) > 0:
-            found.append(f"{_model(name)}:{float(weight):g}")
+        name, weight = given.get(f"llm.{which}_model"), _weight(given.get(f"llm.{which}_model_weight"))
+        if isinstance(name, str) and name and weight > 0:
+            found.append(f"{_model(name)}:{weight:g}")
             used |= {f"llm.{which}_model", f"llm.{which}_model_weight"}
     return tuple(found), used
+
+
+def _weight(value: Any) -> float:
+    """Return a weight, 1 where none is given (TypeError, ValueError when it is no number)."""
+    weight = 1.0 if value is None else float(value)
+    if not math.isfinite(weight):
+        raise ValueError(f"{weight}")
+    return weight
 
 
 def _model(name: str) -> str:

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import regex  # as re, but it can be told to give up
+
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 _MOST = 32  # numbers of an evaluator that are kept
+_PATIENCE = 3.0  # seconds that a user's expression may take on what a variant printed
 
 
 class ReaderError(ValueError):
@@ -38,11 +41,13 @@ class Left:
 
     Args:
         output: what it printed, on both streams.
-        document: the text of the file that it was to write; None when that is not there.
+        document: the text of the file that it was to write; None when that cannot be had.
+        why: why not.
     """
 
     output: str
     document: str | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +102,8 @@ class Pattern:
 
     def __post_init__(self) -> None:
         try:
-            groups = re.compile(self.text).groups
-        except re.error as error:
+            groups = regex.compile(self.text).groups
+        except regex.error as error:
             raise ReaderError(f"{self.text!r} is no regular expression: {error}") from None
         if groups != 1:
             raise ReaderError(
@@ -120,7 +125,11 @@ class Pattern:
 
     def read(self, left: Left, also: Iterable[str]) -> Found:
         """Return the last match, and the last ``name: number`` of each further name."""
-        matches = deque(re.finditer(self.text, left.output, re.MULTILINE), maxlen=1)
+        try:
+            every = regex.finditer(self.text, left.output, regex.MULTILINE, timeout=_PATIENCE)
+            matches = deque(every, maxlen=1)
+        except TimeoutError:
+            raise Unread(f"{self.text!r} takes over {_PATIENCE:g} s on what it printed") from None
         if not matches:
             raise Unread(f"nothing that it printed matches {self.text!r}")
         return Found(_number(self.name, matches[0].group(1)), _named(left.output, also))
@@ -169,7 +178,7 @@ class Document:
     def read(self, left: Left, also: Iterable[str]) -> Found:
         """Return what stands in the file."""
         if left.document is None:
-            raise Unread(f"it wrote no file {self.file}")
+            raise Unread(left.why or f"it wrote no file {self.file}")
         found = _parsed(left.document)
         if not isinstance(found, dict):
             raise Unread(f"{self.file} holds no JSON object")
@@ -181,7 +190,7 @@ class Evaluation:
     """The score is what an evaluator said of the program (see ``evaluating``), with all its other numbers."""
 
     objective: str
-    file = "evaluated.json"
+    file = ""  # it comes another way, which a variant does not have
 
     @property
     def name(self) -> str:
@@ -257,7 +266,10 @@ def _at(found: Any, key: str) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def _parsed(text: str) -> Any:

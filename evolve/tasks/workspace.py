@@ -44,7 +44,19 @@ def shown(folder: Path, seed: str, wanted: Sequence[str] | None) -> tuple[Shown,
     if wanted is None:
         entries = sorted(folder.iterdir())
         return tuple(Shown(one.name, one) for one in entries if one.name != seed and _usual(one))
-    return tuple(_found(folder, seed, text) for text in wanted)
+    found: list[Shown] = []
+    for text in wanted:
+        one = _found(folder, seed, text)
+        inside = next((other for other in found if _nested(one.name, other.name)), None)
+        if inside is not None:
+            raise InputError(f"--copy {text}: {one.name} and {inside.name} would lie in one another")
+        found.append(one)
+    return tuple(found)
+
+
+def _nested(one: str, other: str) -> bool:
+    """Say whether one path is another, or lies in it."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def _usual(entry: Path) -> bool:
@@ -59,11 +71,9 @@ def _found(folder: Path, seed: str, text: str) -> Shown:
     source = folder / path
     if not source.exists():
         raise InputError(f"--copy {text}: there is no {source}")
-    if text.startswith("~/"):
-        return Shown(os.path.normpath(text[2:]), source)
-    if path.is_absolute():
+    if path.is_absolute() and not text.startswith("~/"):
         return Shown(str(path), source)
-    name = os.path.normpath(text)
+    name = os.path.normpath(text.removeprefix("~/"))
     if name == "." or name.startswith(".."):
         raise InputError(f"--copy {text}: give files and folders beside the program, or absolute paths")
     if name == seed:
@@ -93,15 +103,15 @@ def digest(files: Sequence[Shown]) -> str:
     return total.hexdigest()
 
 
-def stamps(files: Sequence[Shown]) -> Mapping[str, tuple[int, int, int]]:
-    """Return size, time of change and number of each file: cheap to look at after every burst."""
+def stamps(files: Sequence[Shown]) -> Mapping[str, tuple[int, ...]]:
+    """Return size, times of change and number of each file: cheap to look at after every burst."""
     found = {}
     for name, path in _every(files):
         try:
             status = path.stat()
         except OSError:
             continue
-        found[name] = (status.st_size, status.st_mtime_ns, status.st_ino)
+        found[name] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
     return found
 
 

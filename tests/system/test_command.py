@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from evolve.bursts import probing
+from evolve.bursts import places, probing
 from evolve.bursts.commanding import CommandExecutor, CommandPlan
 from evolve.bursts.executor import Job, Result
 from evolve.bursts.sandbox import Level
@@ -296,6 +296,41 @@ def test_a_score_is_read_from_a_file_or_from_the_last_json_line(tmp_path: Path) 
     assert [(one.score, dict(one.also)) for one in found] == [(0.25, {"mb": 9.0}), (0.5, {"mb": 8.0})]
 
 
+ODD = {
+    "a folder": ("os.makedirs('o.json/x')", "o.json is no plain file"),
+    "a pipe": ("os.mkfifo('o.json')", "o.json is no plain file"),
+    "a link": ("os.symlink('/etc/passwd', 'o.json')", "o.json is no plain file that it wrote"),
+    "too much": ("open('o.json', 'w').write(' ' * (2 << 20))", "o.json has 2097152 bytes"),
+    "no text": ("open('o.json', 'wb').write(b'\\xff' * 200_000)", "o.json holds no JSON object"),
+    "nothing": ("pass", "it wrote no file o.json"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_whatever_lies_in_the_place_of_a_score_is_a_failure_of_the_program(
+    tmp_path: Path, level: Level, what: str
+) -> None:
+    line, message = ODD[what]
+    result = bench(tmp_path, level, metric=None, metric_file="o.json:loss").run(f"import os\n{line}\n")
+    assert result.failure is not None
+    assert (result.failure.kind, message in result.failure.message) == (FailureKind.CONTRACT, True)
+
+
+def test_a_program_in_a_folder_of_its_user_opens_no_more_than_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    (home / "bin").mkdir(parents=True)
+    tool = home / "bin" / "tool"
+    tool.write_text("")
+    monkeypatch.setenv("HOME", str(home))
+    (tmp_path / "env" / "bin").mkdir(parents=True)
+    (tmp_path / "env" / "pyvenv.cfg").write_text("")
+    assert [path for path in places.programs(str(tool)) if path.startswith(str(home))] == [str(tool)]
+    (tmp_path / "env" / "bin" / "python").write_text("")
+    assert str(tmp_path / "env") in places.programs(str(tmp_path / "env" / "bin" / "python"))
+
+
 # Another language
 
 
@@ -411,6 +446,10 @@ REFUSED = {
     "a copy of itself": (
         ("train.py", *COMMAND, *MIN, "--metric", "a (.)", "--copy", "train.py"),
         "that is the program itself",
+    ),
+    "a file elsewhere to vary": (
+        ("train.py", *COMMAND, *MIN, "--metric", "a (.)", "--variant-file", "../x.py"),
+        "give a name; the variant lies in the folder itself",
     ),
     "a copy from above": (
         ("train.py", *COMMAND, *MIN, "--metric", "a (.)", "--copy", ".."),

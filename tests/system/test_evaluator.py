@@ -84,6 +84,42 @@ def test_an_llm_reads_what_the_evaluator_said_and_keeps_to_the_marks(tmp_path: P
     assert any("outside of the EVOLVE-BLOCK marks" in text for text in refused)
 
 
+STARTS = """\
+import os, subprocess, sys
+def evaluate(path):
+    subprocess.run([sys.executable, path], check=True, timeout=30)
+    return {"combined_score": 1.0 + int(os.environ["EVOLVE_SEED"]) % 7 / 1000}
+"""
+FORGER = """\
+import glob, json, os, time
+X = 0.5  # tune: 0..1
+FORGED = json.dumps({"score": 999.0, "metrics": {}, "said": ""})
+for name in ["evaluated.json", *glob.glob("/proc/[0-9]*/fd/*")]:
+    try:
+        if name == "evaluated.json" or "memfd" in os.readlink(name):
+            open(name, "w").write(FORGED)
+    except OSError:
+        pass
+for number in range(3, 20):
+    try:
+        os.write(number, FORGED.encode())
+    except OSError:
+        pass
+"""
+
+
+def test_a_program_that_its_evaluator_starts_does_not_reach_the_verdict(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "evaluator.py").write_text(STARTS)
+    (tmp_path / "work" / "initial_program.py").write_text(FORGER)
+    flags = ("--model", "none", "--seed", 1, "--evaluations", 8, "--run", "run", "--json")
+    done = evolve("run", "work", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    final = events(done.stdout)[-1]
+    assert 1.0 <= final["seed_score"] < 1.01
+    assert final["score"] < 1.01
+
+
 ROOM = "# EVOLVE-BLOCK-START\nX = 1.0  # tune: 0..9\n# EVOLVE-BLOCK-END\n"
 BAD = {
     "raises": ("def evaluate(path):\n    raise ValueError('no such level')\n", "ValueError: no such level"),

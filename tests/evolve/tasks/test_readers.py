@@ -124,3 +124,20 @@ def test_a_way_that_cannot_be_used_is_told(
     with pytest.raises(ReaderError) as told:
         reader_of(*given_)
     assert reason in str(told.value)
+
+
+def test_an_expression_that_takes_for_ever_is_given_up() -> None:
+    with pytest.raises(Unread, match="takes over 3 s on what it printed"):
+        Pattern(r"loss: ((?:[0-9]|[0-9][0-9])+)$").read(Left(f"loss: {'1' * 60}x\n"), ())
+
+
+def test_a_whole_number_that_no_float_holds_is_no_number() -> None:
+    huge = f'{{"loss": 1, "mb": 1{"0" * 400}}}'
+    assert Line("loss").read(Left(huge), ("mb",)) == Found(1.0)
+    with pytest.raises(Unread, match="no number"):
+        Line("mb").read(Left(huge), ())
+
+
+def test_why_a_file_is_not_there_is_passed_on() -> None:
+    with pytest.raises(Unread, match=r"o\.json is no plain file"):
+        Document("o.json", "loss").read(Left("", None, "o.json is no plain file"), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,15 @@ def test_it_finds_what_is_named_where_it_looks_for_it(folder: Path, monkeypatch:
         ("train.py", "that is the program itself"),
         (".", "give files and folders beside the program"),
         ("data/../..", "give files and folders beside the program"),
+        ("~/", "give files and folders beside the program"),
+        ("~/..", "give files and folders beside the program"),
+        ("~/train.py", "that is the program itself"),
     ],
 )
-def test_what_cannot_be_shown_is_told(folder: Path, text: str, reason: str) -> None:
+def test_what_cannot_be_shown_is_told(
+    folder: Path, text: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder))
     with pytest.raises(InputError, match=reason):
         shown(folder, "train.py", [text])
 
@@ -176,3 +183,41 @@ def test_an_older_form_names_two_models_and_no_stages(folder: Path) -> None:
 def test_a_config_that_cannot_be_read_is_told(folder: Path, config: str, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         layouts.recognised(evaluated(folder, config))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "llm: {models: [{name: a, weight: abc}]}",
+        "llm: {models: [{name: a, weight: .nan}]}",
+        "llm: {primary_model: a, primary_model_weight: [1]}",
+        "a: &a {b: *a}",
+        "a: 2020-13-45",
+        "[" * 5000,
+    ],
+)
+def test_a_strange_config_is_told_in_one_sentence(folder: Path, config: str) -> None:
+    with pytest.raises(InputError) as told:
+        layouts.recognised(evaluated(folder, config))
+    assert "config.yaml" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_weight_that_is_not_given_is_one(folder: Path) -> None:
+    found = layouts.recognised(evaluated(folder, "llm: {models: [{name: a, weight: null}, {name: b}]}"))
+    assert found is not None
+    assert found.settings["models"] == ("openai/a:1", "openai/b:1")
+
+
+def test_what_lies_in_one_another_is_not_shown_twice(folder: Path) -> None:
+    for wanted in (["data", "data/a.txt"], ["data/a.txt", "data"], ["data", "data"]):
+        with pytest.raises(InputError, match="would lie in one another"):
+            shown(folder, "train.py", wanted)
+
+
+def test_a_change_is_seen_whose_time_was_put_back(folder: Path) -> None:
+    files = shown(folder, "train.py", ["helper.py"])
+    before, status = stamps(files), (folder / "helper.py").stat()
+    (folder / "helper.py").write_text("HELPER.py")
+    os.utime(folder / "helper.py", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert stamps(files) != before
