@@ -16,7 +16,7 @@ run: $(READY)
 
 test: unit
 	$(BIN)/python -m pytest tests -m slow -n 2
-	$(BIN)/python -m pytest tests/system -m system -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/system -m system
 
 crash: $(READY)
 	$(BIN)/python -m tests.system.harness

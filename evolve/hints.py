@@ -22,8 +22,9 @@ def hint(failure: Failure, otherwise: str) -> str:
         failure: what came of its burst.
         otherwise: what to say where no reason is known.
     """
-    lines = re.findall(r'^ *File "[^"]*", line (\d+)', failure.traceback, re.MULTILINE)
-    where = f" (line {lines[0]})" if lines else ""
+    frames = re.findall(r'^ *File "([^"]*)", line (\d+)', failure.traceback, re.MULTILINE)
+    own = [line for file, line in frames if file == frames[0][0]]
+    where = f" (line {own[-1]})" if own else ""
     for words, why in _REASONS.items():
         if any(one in failure.message for one in words):
             return f"{where}; {why}"

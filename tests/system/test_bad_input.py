@@ -221,7 +221,8 @@ def test_a_seed_that_fails_in_its_burst_ends_the_run_with_the_failure_and_its_li
     )
     assert done.returncode == 2
     assert "error: the seed variant fails (exception): ValueError: 8 rows do not fit" in done.stderr
-    assert f'File "train.py", line {line}, in train' in done.stderr
+    assert f"8 rows do not fit (line {line}); " in done.stderr
+    assert done.stderr.count("\n") == 1
     assert "evolve/" not in done.stderr
 
 
