@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -267,7 +268,10 @@ def test_after_every_attack_the_search_goes_on_in_an_empty_folder(a_round: Round
 
 
 def test_after_all_attacks_nothing_runs_that_did_not_before(a_round: Round) -> None:
+    give_up = time.monotonic() + 10
     for zygote in a_round.bench.zygotes():
+        while process.descendants(zygote) and time.monotonic() < give_up:
+            time.sleep(0.05)  # the zygote may be about to sweep what the last one left
         assert process.descendants(zygote) == []
     if a_round.bench.level < Level.L2:  # from L2 on a process's number in there says nothing out here
         found = re.search(r"daemon (\d+)", a_round.outcomes["daemon"].log)
