@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -23,9 +25,11 @@ def run(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     flags = ("--burst-tokens", 2000, "--evaluations", 24, "--seed-replicates", 2, "--seed", 1, "--json")
     with started(*command, *flags, cwd=cwd) as search:
         follow(search, lambda seen: count(seen, "measured") > 0)
+        os.kill(search.pid, signal.SIGSTOP)  # or it might end before all have looked
         beside = evolve("fsck", "run", cwd=cwd)
         refused = evolve("fsck", "run", "--repair", cwd=cwd)
         exported = evolve("export", "run", "--to", "early.json", cwd=cwd)
+        os.kill(search.pid, signal.SIGCONT)
         assert ended(search).returncode == 0
     assert beside.returncode == exported.returncode == 0, beside.stdout + exported.stderr
     assert f"process {search.pid} writes this run now" in beside.stdout
