@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import linecache
 import os
 import random
@@ -25,6 +24,7 @@ from evolve.bursts.burst import Burst
 from evolve.bursts.messages import Order
 from evolve.bursts.slot import Slot
 from evolve.bursts.wire import Kind
+from evolve.tasks.own import unpacked
 from population.variant import FailureKind
 
 _FILE = "train.py"
@@ -78,12 +78,8 @@ def _settle(order: Order, slot: Slot, answers: socket.socket, parent: int) -> No
     keep = answers.fileno()
     os.closerange(3, keep)
     os.closerange(keep + 1, 1 << 16)
-    for kind, most in (_LIMITS | {resource.RLIMIT_FSIZE: slot.box.scratch_bytes}).items():
-        _, hard = resource.getrlimit(kind)
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (least, least))
-    with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - out of memory, the burst goes first
-        file.write("1000")
+    process.limit(_LIMITS | {resource.RLIMIT_FSIZE: slot.box.scratch_bytes})
+    process.go_first()
     _speak()
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.environ.clear()
@@ -140,8 +136,7 @@ def _train_and_answer(order: Order, data: torch.Tensor, source: str, answers: so
 
 def _unpacked(data: torch.Tensor) -> dict[str, torch.Tensor]:
     """Return the arrays that a task of the user's shows."""
-    with np.load(io.BytesIO(data.numpy().tobytes()), allow_pickle=False) as found:
-        return {name: torch.from_numpy(found[name]) for name in found.files}
+    return {name: torch.from_numpy(array) for name, array in unpacked(data.numpy().tobytes()).items()}
 
 
 def _load(source: str, entry: str) -> Any:

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from evolve.bursts import bubblewrap, following, places, scratch, vram
+from evolve.bursts import following, places, scratch, starting, vram
 from evolve.bursts.cgroup import Group
 from evolve.bursts.executor import Job, Result, Watch, in_memory
 from evolve.bursts.following import PATIENCE, failure_of
-from evolve.bursts.launcher import Errand
+from evolve.bursts.launcher import DOCUMENT, Errand
 from evolve.bursts.messages import End, Verdict
 from evolve.bursts.sandbox import SCRATCH, Confinement, Level, Sandbox
 from evolve.bursts.trusted import Trusted, scrubbed
@@ -35,7 +35,6 @@ _ROOM = 256 << 20  # bytes of memory that a slot's cgroup has for the launcher
 _PROCESSES = 512
 _TAIL = 20  # lines of what a failed program printed that are kept
 _SEEDS = 2**32
-_DOCUMENT = 1 << 20  # bytes of the file with the score that are read
 _SAID = 4000  # characters of what an evaluator said that are kept
 _SIZE = 1 << 20  # bytes of output that a score is looked for in, from the end
 
@@ -69,8 +68,8 @@ class _Slot:
 
     number: int
     device: str
+    box: Sandbox
     group: Group | None = None
-    starts: int = 0
 
 
 class CommandExecutor:
@@ -84,12 +83,15 @@ class CommandExecutor:
     def __init__(self, plan: CommandPlan, look: vram.Used = vram.used) -> None:
         self._plan = plan
         self._look = look
-        self._slots = [_Slot(number, device) for number, device in enumerate(plan.devices)]
         self._free: asyncio.Queue[_Slot] = asyncio.Queue()
         self._stamps = workspace.stamps(plan.task.files)
         absolute = [one for one in plan.task.files if Path(one.name).is_absolute()]
         self._elsewhere = [str(one.source) for one in absolute]
         self._beside = {one.name: str(one.source.resolve()) for one in plan.task.files if one not in absolute}
+        self._slots = [
+            _Slot(number, device, self._box(device, plan.scratch / f"{number}"))
+            for number, device in enumerate(plan.devices)
+        ]
 
     @property
     def slots(self) -> int:
@@ -135,23 +137,22 @@ class CommandExecutor:
     async def _once(self, slot: _Slot, job: Job) -> Result | None:
         """Run a program once; None when the launcher was lost under it."""
         plan = self._plan
-        folder = plan.scratch / f"{slot.number}"
-        box = self._box(slot, folder)
-        if not box.mounted:
+        if not slot.box.mounted:
+            folder = Path(slot.box.scratch)
             await asyncio.to_thread(scratch.remove, folder)
             folder.mkdir(parents=True)
         kills = slot.group.kills() if slot.group is not None else 0
-        launcher = self._launched(slot, box)
+        launcher = self._launched(slot)
         started = time.monotonic()
         log = plan.logs / f"{job.name}.out"
         with open(os.memfd_create("document"), "w+b") as document:  # noqa: PTH123
             try:
-                said, over = await self._followed(launcher, slot, job, box, log, document)
+                said, over = await self._followed(launcher, slot, job, log, document)
             finally:
                 await asyncio.to_thread(launcher.stop)
             if said is None:
                 return None
-            text = os.pread(document.fileno(), _DOCUMENT + 1, 0)
+            text = os.pread(document.fileno(), DOCUMENT + 1, 0)
         end = End(**said["end"])
         if slot.group is not None and slot.group.kills() > kills:
             end = replace(end, cause="memory")
@@ -160,18 +161,18 @@ class CommandExecutor:
         self._check_files(job)
         seconds = time.monotonic() - started
         output = await asyncio.to_thread(_tail, log)
-        kept = text.decode("utf-8", "replace") if text and len(text) <= _DOCUMENT else None
+        kept = text.decode("utf-8", "replace") if text and len(text) <= DOCUMENT else None
         return self._judged(end, said, Left(output, kept, said["missing"]), seconds, slot)
 
     async def _followed(
-        self, launcher: Trusted, slot: _Slot, job: Job, box: Sandbox, log: Path, document: IO[bytes]
+        self, launcher: Trusted, slot: _Slot, job: Job, log: Path, document: IO[bytes]
     ) -> tuple[dict[str, Any] | None, int]:
         """Send a launcher on its errand; return what it says, and the GPU memory that was too much."""
         plan = self._plan
         deadline = plan.task.seconds + PATIENCE
         with log.open("wb") as output, in_memory(job.source) as source:
             ends = [source.fileno(), output.fileno(), document.fileno()]
-            if not launcher.send(asdict(self._errand(slot, job, box)), ends):
+            if not launcher.send(asdict(self._errand(slot, job)), ends):
                 return None, 0
         with contextlib.suppress(TimeoutError):
             async with (
@@ -184,14 +185,14 @@ class CommandExecutor:
             return said, gauge.peak if gauge.over else 0
         return None, 0
 
-    def _errand(self, slot: _Slot, job: Job, box: Sandbox) -> Errand:
+    def _errand(self, slot: _Slot, job: Job) -> Errand:
         """Say what the launcher is to do."""
         task = self._plan.task
         return Errand(
             command=[word.replace(FILE, task.file) for word in task.command],
             file=task.file,
-            links={} if box.mounted else self._beside,
-            environment=_environment(slot.device, job.seed, box.scratch, task.seconds),
+            links={} if slot.box.mounted else self._beside,
+            environment=_environment(slot.device, job.seed, slot.box.scratch, task.seconds),
             document=task.reader.file,
             verdict=VERDICT if isinstance(task.reader, Evaluation) else 0,
             deadline=task.seconds,
@@ -199,9 +200,9 @@ class CommandExecutor:
             processes=_PROCESSES,
         )
 
-    def _box(self, slot: _Slot, folder: Path) -> Sandbox:
-        """Say how a slot's program is confined."""
-        plan, cuda = self._plan, slot.device != "cpu"
+    def _box(self, device: str, folder: Path) -> Sandbox:
+        """Say how a slot's programs are confined."""
+        plan, cuda = self._plan, device != "cpu"
         mounted = plan.confinement.level >= Level.L2
         program = plan.task.command[0]
         own = places.programs(program if Path(program).is_absolute() else sys.executable)
@@ -216,20 +217,14 @@ class CommandExecutor:
             cuda=cuda,
         )
 
-    def _launched(self, slot: _Slot, box: Sandbox) -> Trusted:
+    def _launched(self, slot: _Slot) -> Trusted:
         """Start a launcher for one burst."""
-        plan, prefix = self._plan, []
-        if plan.confinement.level >= Level.L3:
-            if slot.group is None:
-                memory = plan.memory_bytes + SCRATCH_BYTES + _ROOM
-                name = f"evolve-{os.getpid()}-{slot.number}"
-                slot.group = Group.create(Path(plan.confinement.groups), name, memory, 2 * _PROCESSES)
-            prefix += slot.group.prefix()
-        if plan.confinement.level >= Level.L2:
-            prefix += bubblewrap.prefix(plan.confinement.bwrap, box, beside=self._beside)
-        return Trusted(
-            "evolve.bursts.launcher", [json.dumps(asdict(box))], plan.logs / "launcher.log", prefix
+        plan, box = self._plan, slot.box
+        memory = plan.memory_bytes + SCRATCH_BYTES + _ROOM
+        words, slot.group = starting.prefix(
+            plan.confinement, box, slot.number, memory, 2 * _PROCESSES, beside=self._beside
         )
+        return Trusted("evolve.bursts.launcher", [json.dumps(asdict(box))], plan.logs / "launcher.log", words)
 
     def _check_files(self, job: Job) -> None:
         """Look at the files that programs may read, and never write.

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from evolve.bursts import bubblewrap, following, scratch, vram
+from evolve.bursts import following, scratch, starting, vram
 from evolve.bursts.cgroup import Group
 from evolve.bursts.following import PATIENCE, ended, failure_of, follow
 from evolve.bursts.messages import End, Order, Rules, Verdict
-from evolve.bursts.sandbox import Confinement, Level, Sandbox, furnish
+from evolve.bursts.sandbox import Confinement, Level, furnish
 from evolve.bursts.trusted import Trusted, launched
 from population.variant import Failure, FailureKind
 
@@ -251,21 +251,12 @@ class LocalExecutor:
         box = furnish(plan.confinement.level, folder, plan.scratch_bytes, plan.hidden, slot.device != "cpu")
         if not box.mounted:
             folder.mkdir(parents=True)
-        arguments = [str(plan.train_file.resolve()), json.dumps(asdict(box))]
-        prefix = self._prefix(slot, box)
-        return Trusted("evolve.bursts.zygote", arguments, plan.logs / "zygote.log", prefix)
-
-    def _prefix(self, slot: _Slot, box: Sandbox) -> list[str]:
-        """Return what a slot's zygote is started by: bubblewrap, in a cgroup of its own, or nothing."""
-        plan, confinement, prefix = self._plan, self._plan.confinement, []
-        if confinement.level >= Level.L3:
-            memory = plan.memory_bytes + plan.scratch_bytes + _ROOM
-            name = f"evolve-{os.getpid()}-{slot.number}"
-            slot.group = Group.create(Path(confinement.groups), name, memory, 2 * plan.processes)
-            prefix += slot.group.prefix()
-        if confinement.level >= Level.L2:
-            prefix += bubblewrap.prefix(confinement.bwrap, box, also=[str(plan.train_file.resolve())])
-        return prefix
+        data, memory = str(plan.train_file.resolve()), plan.memory_bytes + plan.scratch_bytes + _ROOM
+        words, slot.group = starting.prefix(
+            plan.confinement, box, slot.number, memory, 2 * plan.processes, also=[data]
+        )
+        arguments = [data, json.dumps(asdict(box))]
+        return Trusted("evolve.bursts.zygote", arguments, plan.logs / "zygote.log", words)
 
     async def _ready_scorer(self, slot: _Slot) -> Trusted:
         """Return the slot's scorer, started if need be."""

@@ -28,7 +28,7 @@ from evolve.bursts.sandbox import Sandbox
 from evolve.bursts.weighing import Capped, Scales, drain, watch
 
 _LARGEST = 1 << 18
-_DOCUMENT = 1 << 20
+DOCUMENT = 1 << 20
 """Bytes of the file with the score that are read."""
 
 _NOT_FOUND = 127  # what a shell exits with when there is no such command
@@ -140,21 +140,15 @@ def _become(
     os.setsid()
     process.die_with_parent(parent)
     process.set_dumpable(True)
-    null = os.open(os.devnull, os.O_RDONLY)
-    for number, source in enumerate((null, output, output)):
-        os.dup2(source, number)
+    process.redirect(output)
     if errand.verdict:
         os.dup2(document, errand.verdict)
         os.set_inheritable(errand.verdict, True)
     os.closerange(3, errand.verdict or 3)
     os.closerange(errand.verdict + 1 if errand.verdict else 3, 1 << 16)
     os.chdir(box.scratch)
-    for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, box.scratch_bytes)):
-        _, hard = resource.getrlimit(kind)
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (least, least))
-    with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - out of memory, the burst goes first
-        file.write("1000")
+    process.limit({resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: box.scratch_bytes})
+    process.go_first()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sandbox.confine(box, rules)
     try:
@@ -187,9 +181,9 @@ def _hand_over(folder: int, name: str, to: int) -> str:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             return f"{name} is no plain file"
-        if status.st_size > _DOCUMENT:
-            return f"{name} has {status.st_size} bytes, and {_DOCUMENT} at most are read"
-        os.write(to, os.pread(file, _DOCUMENT, 0))
+        if status.st_size > DOCUMENT:
+            return f"{name} has {status.st_size} bytes, and {DOCUMENT} at most are read"
+        os.write(to, os.pread(file, DOCUMENT, 0))
         return ""
     finally:
         os.close(file)

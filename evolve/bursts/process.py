@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import struct
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -102,6 +104,26 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
     """Send a signal; a process already gone is fine."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
+
+
+def redirect(output: int) -> None:
+    """Give this process an empty input, and one descriptor as both outputs."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    for number, source in enumerate((null, output, output)):
+        os.dup2(source, number)
+
+
+def limit(most: Mapping[int, int]) -> None:
+    """Limit this process and what it starts, for good, by ``resource``'s numbers; no limit is raised."""
+    for kind, value in most.items():
+        _, hard = resource.getrlimit(kind)
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (least, least))
+
+
+def go_first() -> None:
+    """Have the kernel end this process before others when it is out of memory."""
+    Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def leave(code: int) -> NoReturn:

@@ -44,7 +44,7 @@ def _supervise(order: Order, slot: Slot, ends: Ends) -> End:
     pid = os.fork()
     if pid == 0:
         try:
-            _redirect(writable)
+            process.redirect(writable)
             child.run(order, slot, ends.answers, ends.source, me)
         finally:
             process.leave(1)
@@ -61,14 +61,6 @@ def _supervise(order: Order, slot: Slot, ends: Ends) -> End:
     with contextlib.suppress(OSError):  # a full disk loses the log, not the score
         os.write(ends.log, output.kept())
     return End(cause, code, time.monotonic() - started, scales.peak, swept, clean)
-
-
-def _redirect(writable: int) -> None:
-    """Give the child an empty input and the pipe as both outputs."""
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(writable, 1)
-    os.dup2(writable, 2)
 
 
 def reset_signals() -> None:

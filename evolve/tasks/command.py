@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from evolve.errors import InputError
-from evolve.settings import Settings
+from evolve.settings import Settings, flag_of
 from evolve.tasks import evaluating, layouts, limits, readers, workspace
 from evolve.tasks.limits import Limit, LimitError
 from evolve.tasks.readers import Evaluation, Reader, ReaderError
@@ -143,9 +143,7 @@ def from_settings(settings: Settings, seconds: float) -> CommandTask:
     """
     for name in ("data", "context", "windows", "burst_tokens"):
         if getattr(settings, name) is not None:
-            raise InputError(
-                f"--{name.replace('_', '-')} is for the language task, not for a program of yours"
-            )
+            raise InputError(f"{flag_of(name)} is for the language task, not for a program of yours")
     if settings.rung or settings.early_stop:
         raise InputError(
             "--rung and --early-stop need bursts that can be cut short, which a program of yours cannot"

@@ -25,11 +25,11 @@ import io
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -39,6 +39,7 @@ from evolve.errors import InputError
 from evolve.tasks.task import Bytes, Unfit, Unseen
 from population.variant import Direction, FailureKind
 
+T = TypeVar("T")
 Arrays = Mapping[str, NDArray[Any]]
 KINDS = ("float32", "float64", "int64", "uint8")
 """Types of numbers that arrays may have."""
@@ -159,10 +160,7 @@ class OwnTask:
         file = Path(name).resolve()
         made = _made(file, kind)
         _check(made, file)
-        try:
-            packed, queries = _packed(made.shown()), list(made.queries())
-        except Exception as error:
-            raise InputError(f"--task {where}: {type(error).__name__}: {error}") from error
+        packed, queries = _tried(file, lambda: (_packed(made.shown()), list(made.queries())))
         for query in queries:
             _check_query(query, where)
         if not queries:
@@ -286,23 +284,24 @@ def _made(file: Path, kind: str) -> Task:
         raise InputError(
             f"--task {file}: it defines {what} made from evolve.tasks.Task; it has {names or 'none'}"
         )
-    made: Task = _tried(file, named[0])
-    return made
+    return _tried(file, named[0])
 
 
 def _loaded(file: Path) -> ModuleType:
     """Run the user's file; what lies beside it can be imported."""
     spec = importlib.util.spec_from_file_location("evolve_own_task", file)
     assert spec is not None
-    assert spec.loader is not None
+    loader = spec.loader
+    assert loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
-    return _tried(file, lambda: spec.loader.exec_module(module)) or module
+    _tried(file, lambda: loader.exec_module(module))
+    return module
 
 
-def _tried(file: Path, work: Any) -> Any:
+def _tried(file: Path, work: Callable[[], T]) -> T:
     """Do what runs the user's code; its failure is told in one sentence."""
     try:
         return work()
