@@ -69,7 +69,7 @@ class Outlook:
         replicates: share of bursts that measure contenders again.
         proposals: children proposed for each that is measured.
         prices: of the models, had each of them all children.
-        notes: what of another system's settings is not honoured, a line each.
+        notes: what a user should know of what became of the seed and of another system's settings.
     """
 
     metric: str
@@ -128,7 +128,7 @@ def _outlook(prepared: Prepared, notes: Sequence[str]) -> Outlook:
         replicates=settings.replicates,
         proposals=max(1.0, settings.proposals),
         prices=tuple(_prices(prepared)),
-        notes=tuple(notes),
+        notes=(*notes, *prepared.notes),
     )
 
 

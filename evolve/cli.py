@@ -114,6 +114,7 @@ def run(
     copy: flags.Copy = None,
     workspace: Annotated[Path | None, flags.option("workspace")] = None,
     variant_file: Annotated[str | None, flags.option("variant_file")] = None,
+    mark: Annotated[bool | None, flags.option("mark", "--mark/--no-mark")] = None,
     burst: flags.Burst = None,
     burst_tokens: Annotated[int | None, flags.option("burst_tokens")] = None,
     slots: flags.Slots = None,

@@ -24,6 +24,7 @@ from evolve.tasks.language import LanguageSettings, LanguageTask
 from evolve.tasks.own import OwnTask
 from operators import models
 from operators.llm import LiteLLM
+from operators.marking import marked
 from operators.models import Choice, ModelError
 from population.genome import parse_tunables
 
@@ -36,6 +37,7 @@ _OF_PROGRAMS = (
 )
 _COUNT = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
 _BRIEF = 10.0  # seconds of a burst beside which the choice of the next one takes no time
+_NAMED = 8  # numbers that are called by their names
 _TOKEN_LIMIT = 600.0  # seconds, the hard limit of a token budget when --burst gives none
 
 
@@ -51,7 +53,7 @@ class Prepared:
         choice: which models are asked, and why.
         devices: one entry a slot.
         confinement: what bursts are confined by on this machine.
-        notes: what of another system's settings is not honoured, a line each.
+        notes: what a user should know of what became of the seed and of another system's settings.
     """
 
     settings: Settings
@@ -90,6 +92,9 @@ def prepare(
     admitted = admission.examine(seed, task.entry)
     if admitted is not None:
         raise InputError(f"{settings.seed_file}: {admitted.message}")
+    if task.entry is not None and settings.mark and not resuming:
+        seed, told = _marked(seed, settings.seed_file.name)
+        notes += told
     if task.entry is None:
         settings = settings.model_copy(update=dict(policies.FOREIGN))
     else:
@@ -130,6 +135,20 @@ def recognised(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"the settings of {folder}: {first['loc'][0]}: {first['msg']}") from error
+
+
+def _marked(seed: str, name: str) -> tuple[str, tuple[str, ...]]:
+    """Return a seed variant that Optuna can tune, and what was done for that."""
+    marks = marked(seed)
+    if marks == seed:
+        return seed, ()
+    names = [tunable.name for tunable in parse_tunables(marks)]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    note = (
+        f"{name} has no `# tune:` marks; its variants have some, so that Optuna can set "
+        f"{', '.join(names[:_NAMED])}{more}; --no-mark does without, marks of your own take their place"
+    )
+    return marks, (note,)
 
 
 def check_policy(policy: policies.Name, seed: str, name: str) -> None:

@@ -102,6 +102,8 @@ class Settings(BaseModel):
         None, description="what a variant's file is called there; default: as the seed's"
     )
 
+    mark: bool = Field(True, description="put `# tune:` marks on the numbers of a seed variant that has none")
+
     # bursts
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where bursts run")
     burst: Annotated[Positive, Field(le=86_400)] | None = Field(

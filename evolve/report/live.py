@@ -78,18 +78,25 @@ class Unmanaged:
 
 
 class PlainDisplay(Unmanaged):
-    """One line per event, as it happens: for pipes, logs and dumb terminals."""
+    """One line per event, as it happens: for pipes, logs and dumb terminals. What is said again is counted."""
 
     def __init__(self, console: Console) -> None:
         self._console = forgiving(console)
         self._watch = Stopwatch()
         self._said = 0.0
+        self._last = ("", "")
+        self._again = 0
 
     def event(self, event: Event) -> None:
         """Print one line."""
-        stamp = self._watch.stamp(event)
-        if event.kind not in _SILENT:
-            self._line(stamp, event.kind, sentence(event))
+        stamp, text = self._watch.stamp(event), sentence(event)
+        if event.kind in _SILENT:
+            return
+        if (event.kind, text) == self._last:
+            self._again += 1
+            return
+        self._line(stamp, event.kind, text)
+        self._last = (event.kind, text)
 
     def update(self, snapshot: Snapshot) -> None:
         """Print a line of progress once in a while."""
@@ -97,9 +104,23 @@ class PlainDisplay(Unmanaged):
             self._said = snapshot.elapsed
             self._line(f"{figures.duration(snapshot.elapsed):>6}", "progress", one_line(progress(snapshot)))
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._counted()
+
     def _line(self, stamp: str, kind: str, text: str) -> None:
-        line = f"{stamp}  {one_line(kind):<10} {text}"
-        self._console.print(Text(line, style=STYLES.get(kind, "")), soft_wrap=True)
+        self._counted()
+        self._print(f"{stamp}  {one_line(kind):<10} {text}", STYLES.get(kind, ""))
+
+    def _counted(self) -> None:
+        """Say how often the last line was said again."""
+        if self._again:
+            self._print(f"{'':<19}the same {figures.counted(self._again, 'more time')}", "dim")
+        self._again, self._last = 0, ("", "")
+
+    def _print(self, line: str, style: str) -> None:
+        self._console.print(Text(line, style=style), soft_wrap=True)
         self._console.file.flush()
 
 

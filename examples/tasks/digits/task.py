@@ -25,7 +25,9 @@ BATCH = 256
 
 def idx(folder: Path, name: str) -> NDArray[np.uint8]:
     """Read a file in the idx format, packed or not."""
-    (path,) = [path for path in folder.rglob(f"{name}*") if path.is_file()][:1]
+    path = next((path for path in sorted(folder.rglob(f"{name}*")) if path.is_file()), None)
+    if path is None:
+        raise FileNotFoundError(f"there is no file {name}* in {folder}")
     data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     (kind,) = struct.unpack_from(">I", data)
     shape = struct.unpack_from(f">{kind & 0xFF}I", data, 4)

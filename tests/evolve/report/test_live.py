@@ -83,6 +83,17 @@ def test_a_pipe_is_not_told_of_proposals_that_are_given_up_and_programs_are() ->
     assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == ["passed", "stopped"]
 
 
+def test_a_pipe_is_told_once_what_happens_again_and_again() -> None:
+    stream = io.StringIO()
+    with PlainDisplay(Console(file=stream, width=40)) as display:
+        for at, text in enumerate(["no", "no", "no", "yes", "no", "no"]):
+            display.event(Event("refusal", text, 1000.0 + at))
+    lines = [
+        line.split(maxsplit=2 if ":" in line else 0)[-1].strip() for line in stream.getvalue().splitlines()
+    ]
+    assert lines == ["no", "the same 2 more times", "yes", "no", "the same 1 more time"]
+
+
 def test_progress_is_told_once_a_minute_of_search() -> None:
     stream = io.StringIO()
     display = PlainDisplay(Console(file=stream, width=200))

@@ -4,8 +4,8 @@ import time
 
 from prepare import BUDGET, VOCAB, evaluate_bpb, texts
 
-SMOOTHING = 300.0  # tune: log 0.01..1000
-MIXTURE = 0.5  # tune: 0.05..0.99
+SMOOTHING = 300.0  # counts that every pair of letters has from the beginning
+MIXTURE = 0.5  # share of the pairs
 
 started = time.perf_counter()
 text, _ = texts()
