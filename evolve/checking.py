@@ -21,10 +21,10 @@ from evolve.docket import (
     wish_of,
 )
 from evolve.errors import InputError
+from evolve.finding import looked_at
 from evolve.ideas import Standing
 from evolve.jobs import Measure, Reflect
 from evolve.rungs import PROMOTED
-from evolve.runs import looked_at
 from operators.proposal import Proposal
 from population import fsck
 from population.fsck import Examination, Repair

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from evolve import runs
 from evolve import settings as settings_module
 from evolve.bursts import process
 from evolve.contest import Comparison, Run, ended
-from evolve.errors import EngineFault, EvolveError, InputError
+from evolve.errors import EngineFault, EvolveError, InputError, Interrupted
+from evolve.finding import is_run
 from evolve.interrupts import supervised
 from evolve.measuring import Brake
-from evolve.proof.bench import Interrupted, Progress
+from evolve.proof.bench import Progress
 from evolve.report import figures
 from evolve.report.policies import result_line, result_of
 from evolve.report.terminal import invocation
@@ -125,7 +125,7 @@ async def _one(run: Run, brake: Brake) -> None:
 
 def _command(run: Run) -> list[str]:
     """Return the command that makes a run, or goes on with it."""
-    if runs.is_run(run.folder):
+    if is_run(run.folder):
         words = ["resume", str(run.folder)]
     else:
         config = run.folder.parent / settings_module.FILE

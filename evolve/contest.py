@@ -19,6 +19,7 @@ from evolve import budget, preparing, runs
 from evolve import settings as settings_module
 from evolve.budget import Limits, Spent, counted
 from evolve.errors import InputError
+from evolve.finding import is_run
 from evolve.policies import Name
 from evolve.preparing import Prepared
 from evolve.race import SEED
@@ -286,7 +287,7 @@ def _said(value: Any) -> str:
 
 def ended(folder: Path) -> bool:
     """Say whether a run has used its budget."""
-    if not runs.is_run(folder):
+    if not is_run(folder):
         return False
     with Population.open(folder) as population:
         if population.meta("stopped") is None or population.meta("champion") is None:

@@ -2,7 +2,8 @@
 
 EvolveError
 ├── InputError     what the user gave cannot be used              exit 2
-└── EngineFault    the search could not go on                     exit 1
+├── EngineFault    the search could not go on                     exit 1
+└── Interrupted    somebody stopped it                            exit 130
 """
 
 from __future__ import annotations
@@ -24,3 +25,9 @@ class EngineFault(EvolveError):
     """A process or resource that the search needs is gone for good."""
 
     exit_code = 1
+
+
+class Interrupted(EvolveError):
+    """Somebody stopped it; what was measured is recorded."""
+
+    exit_code = 130

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from evolve.errors import InputError
-from evolve.runs import looked_at
+from evolve.finding import looked_at
 from population import export as tinydb_file
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from evolve import admission
 from evolve import settings as settings_module
 from evolve.budget import Limits
 from evolve.errors import InputError
+from evolve.finding import is_run
 from evolve.preparing import Prepared
 from evolve.race import SEED
 from evolve.report.terminal import invocation
@@ -21,9 +21,8 @@ from evolve.tasks.command import CommandTask
 from evolve.tasks.language import LanguageTask
 from evolve.tasks.own import OwnTask
 from population.disk import drafted, write_whole
-from population.errors import NotARun, PopulationError
-from population.lock import holder
-from population.store import LOCK, Population
+from population.errors import PopulationError
+from population.store import Population
 from population.variant import Variant
 
 
@@ -175,32 +174,3 @@ def settings_of(folder: Path, budgets: Mapping[str, Any]) -> Settings:
     return saved.model_copy(
         update={"seed_file": folder / "seed.py", "program": program if program.exists() else None}
     )
-
-
-@contextmanager
-def looked_at(folder: Path) -> Iterator[None]:
-    """Tell a user who names a folder without a population in it that it is no run.
-
-    Raises:
-        InputError: what is done under it finds none.
-    """
-    try:
-        yield
-    except NotARun as error:
-        raise InputError(f"{folder} is not a run folder: it has no population in it") from error
-
-
-def is_run(folder: Path) -> bool:
-    """Say whether a folder holds a run."""
-    try:
-        Population.open(folder).close()
-    except NotARun:
-        return False
-    except PopulationError:  # one that cannot be read is one
-        return True
-    return True
-
-
-def is_running(folder: Path) -> bool:
-    """Say whether a search writes to this run now."""
-    return holder(folder / LOCK) is not None

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial
 
 from evolve.sampling import REACH, Scores
@@ -86,6 +85,8 @@ def _ped_anova(
     trials: Sequence[FrozenTrial], names: Sequence[str], direction: Direction
 ) -> Mapping[str, float]:
     """Return PED-ANOVA's importances, of sum 1."""
+    from optuna.importance import PedAnovaImportanceEvaluator  # brings scikit-learn in: 0.4 s that few need
+
     study = optuna.create_study(direction=direction.value)
     study.add_trials(trials)
     with warnings.catch_warnings():

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from evolve import runs, session
 from evolve.bursts import process
-from evolve.errors import EvolveError, InputError
+from evolve.errors import InputError, Interrupted
 from evolve.interrupts import supervised
 from evolve.measuring import Brake, Halted, Meter
 from evolve.preparing import NO_MODEL, Prepared, prepare
@@ -30,12 +30,6 @@ from population.variant import Failure, Measurement, Purpose, State, Variant
 
 FEWEST = 2  # seeds from which an error can be told
 MOST = 1000  # seeds; the numbers of one purpose end far behind
-
-
-class Interrupted(EvolveError):
-    """Somebody stopped it; what was measured is recorded."""
-
-    exit_code = 130
 
 
 class Progress(Protocol):

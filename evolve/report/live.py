@@ -78,7 +78,7 @@ class Unmanaged:
 
 
 class PlainDisplay(Unmanaged):
-    """One line per event, as it happens: for pipes, logs and dumb terminals. What is said again is counted."""
+    """One line per event, as it happens, for pipes and logs; what is said again and again is counted."""
 
     def __init__(self, console: Console) -> None:
         self._console = forgiving(console)

@@ -12,10 +12,11 @@ import pytest
 
 from evolve.docket import RUNNING, Docket
 from evolve.errors import InputError
+from evolve.finding import is_running
 from evolve.preparing import Prepared, prepare
 from evolve.progress import Snapshot
 from evolve.report.live import Unmanaged
-from evolve.runs import check_data, create, is_running, settings_of
+from evolve.runs import check_data, create, settings_of
 from evolve.session import plan, run
 from evolve.settings import Settings
 from population.errors import StoreFailed

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evolve import runs
+from evolve.finding import is_run
 from evolve.report.standing import standing
 from population.store import Population
 from tests.system.command import SEED, TASK, family, left, side_by_side, started
@@ -42,7 +42,7 @@ def done(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
 
 def bursts(folder: Path) -> list[tuple[str, int, float | None]]:
     """Return who was measured under which burst seed, with what score, in a run; none before it has begun."""
-    if not runs.is_run(folder):
+    if not is_run(folder):
         return []
     with Population.open(folder) as population:
         return [
