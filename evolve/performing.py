@@ -180,6 +180,7 @@ class Performer:
             island=birth.island,
             generation=1 + max(parent.generation for parent in parents),
             model=proposal.model,
+            transcripts=proposal.transcripts,
             created=round(self._clock(), 3),
         )
         self._put_on_record(variant, birth.ticket, idea)

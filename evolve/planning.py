@@ -190,7 +190,9 @@ class Planner:
         proposal = Proposal("", "", Syntactic.name) if new is None else new.proposal
         parts = [*(one.proposal.hypothesis for one in ideas), chosen.said]
         said = one_line("; ".join(filter(None, parts)))
-        self._docket.propose(self.ticket, replace(proposal, source=chosen.source, hypothesis=said))
+        told = tuple(name for one in ideas for name in one.proposal.transcripts)
+        proposal = replace(proposal, source=chosen.source, hypothesis=said, transcripts=told)
+        self._docket.propose(self.ticket, proposal)
         for ticket, standing in self._shelf.send(chosen.tickets).items():
             self._docket.stand(ticket, standing)
         if new is not None and not chosen.parent:

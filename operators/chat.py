@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from numpy.random import Generator
@@ -60,11 +60,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the model wrote, and what that cost."""
+    """What the model wrote, what that cost, and the file name of the exchange under ``transcripts/``."""
 
     text: str
     model: str
     dollars: float = 0.0
+    transcript: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,4 +52,5 @@ async def exchange(
     if isinstance(edited, NoEdit):
         said = edited.hypothesis
         return Refusal(edited.kind, edited.reason, ask.operator, model.name, said, reply.dollars)
-    return Proposal(edited.source, edited.hypothesis, ask.operator, model.name, reply.dollars)
+    told = (reply.transcript,) if reply.transcript else ()
+    return Proposal(edited.source, edited.hypothesis, ask.operator, model.name, reply.dollars, told)

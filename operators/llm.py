@@ -377,7 +377,7 @@ class LiteLLM:
                 self._record(receipt.call(latest))
             self._note_length(receipt.model, receipt.usage.completion_tokens)
             same = receipt.asked == exchange.asked
-            return receipt.said() if same and receipt.outcome != CANCELLED else None
+            return receipt.said(latest) if same and receipt.outcome != CANCELLED else None
         if not recorded:  # else cancelled on a full disk: paid for, and the answer is nowhere
             exchange.take_over(latest, receipt, now)
         return None
@@ -403,7 +403,7 @@ class LiteLLM:
             raise
         finally:
             self._record(receipt.call(exchange.name if exchange.kept else ""))
-        return receipt.said()
+        return receipt.said(exchange.name if exchange.kept else "")
 
     def _write_last(self, exchange: Exchange, receipt: Receipt) -> None:
         """Write the receipt of an exchange that is cancelled, if the disk takes it."""

@@ -172,13 +172,14 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A child's source, not yet looked at by anyone."""
+    """A child's source, not yet looked at by anyone; ``transcripts`` are the exchanges that it came from."""
 
     source: str
     hypothesis: str
     operator: str
     model: str = ""
     dollars: float = 0.0
+    transcripts: tuple[str, ...] = ()
 
 
 class RefusalKind(enum.StrEnum):

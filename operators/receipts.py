@@ -99,10 +99,10 @@ class Receipt:
         attempts = (*self.attempts, _lost(self.at, LOST))
         return replace(self, outcome=CANCELLED, reason=LOST, attempts=attempts, dollars=dollars)
 
-    def said(self) -> Reply | Silence:
-        """Return what came of a finished exchange."""
+    def said(self, name: str) -> Reply | Silence:
+        """Return what came of a finished exchange whose transcript is ``name``."""
         if self.outcome == "ok":
-            return Reply(self.response or "", self.model, self.dollars or 0.0)
+            return Reply(self.response or "", self.model, self.dollars or 0.0, name)
         return Silence(f"{self.model}: {self.reason}", self.model, self.dollars or 0.0)
 
 

@@ -219,6 +219,7 @@ class Variant:
         model: the LLM that wrote it; empty when none did.
         tuned: values that Optuna found better and that were written into the source.
         created: unix time of its admission, seconds.
+        transcripts: file names, under ``transcripts/``, of the LLM exchanges that it came from.
     """
 
     id: str
@@ -233,3 +234,4 @@ class Variant:
     model: str = ""
     tuned: Mapping[str, Value] = field(default_factory=dict)
     created: float = 0.0
+    transcripts: tuple[str, ...] = ()
