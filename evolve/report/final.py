@@ -24,7 +24,7 @@ from evolve.report.standing import (
     standing_data,
     worth,
 )
-from evolve.report.status import gained, sure, told
+from evolve.report.status import ahead_of, gained, sure
 from evolve.report.stops import stops_data, stops_table
 from evolve.report.terminal import Commands, invocation, plain_dict
 from evolve.report.tree import gain_text, result
@@ -134,7 +134,7 @@ def _ahead(population: Population, decimals: int) -> Iterable[RenderableType]:
     """Yield who is probably better than the champion, if anybody is."""
     ahead = leader(population)
     if ahead is not None:
-        yield Text("  ".join(("leader", *told(ahead, decimals))), style="dim")
+        yield Text("  ".join(("leader", *ahead_of(ahead, decimals))), style="dim")
 
 
 def _proof(population: Population) -> Iterable[RenderableType]:

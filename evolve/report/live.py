@@ -53,10 +53,10 @@ class Display(Protocol):
 
 
 class Stopwatch:
-    """Times events from the first one on."""
+    """Times events from the first one on, or from a unix time."""
 
-    def __init__(self) -> None:
-        self._start: float | None = None
+    def __init__(self, start: float | None = None) -> None:
+        self._start = start
 
     def stamp(self, event: Event) -> str:
         """Return the time since the first event, six characters wide at least."""
@@ -80,9 +80,9 @@ class Unmanaged:
 class PlainDisplay(Unmanaged):
     """One line per event, as it happens, for pipes and logs; what is said again and again is counted."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, start: float | None = None) -> None:
         self._console = forgiving(console)
-        self._watch = Stopwatch()
+        self._watch = Stopwatch(start)
         self._said = 0.0
         self._last = ("", "")
         self._again = 0

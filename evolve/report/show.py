@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from evolve.errors import InputError
-from evolve.report import ablation, figures
+from evolve.report import ablation, exchanges, figures
 from evolve.report.credits import credit_data, credit_text, credits_of, weights_text
 from evolve.report.curves import finite, plot, sparkline
+from evolve.report.diffs import between, painted
+from evolve.report.shown import find
 from evolve.report.standing import champion, gain_over, labelled, outcome
 from evolve.report.terminal import plain_dict
 from evolve.report.tree import gain_text, result
-from evolve.report.untrusted import code, lines, one_line
+from evolve.report.untrusted import lines, one_line
 from evolve.report.verified import recorded, verified, verified_data
 from evolve.tuned import newest_weights
 from population.lineage import descent
@@ -31,14 +30,20 @@ from population.variant import Measurement, State, Value, Variant
 TRACEBACK_LINES = 12
 
 
-def show(population: Population, name: str, diff: bool = False) -> RenderableType:
-    """Show one variant; with ``diff`` also what changed in its source.
+def show(population: Population, name: str, diff: bool = False, prompt: bool = False) -> RenderableType:
+    """Show one variant.
+
+    Args:
+        population: the run.
+        name: the variant's id, ``12`` for ``v12``.
+        diff: whether also what changed in its source.
+        prompt: whether also what a model was asked for it, and what it wrote.
 
     Raises:
         InputError: the run holds no such variant.
     """
     variant = find(population, name)
-    measured = [m for m in population.measurements(name) if m.purpose.searches]
+    measured = [m for m in population.measurements(variant.id) if m.purpose.searches]
     parts = [
         _facts(population, variant),
         _bursts(measured, figures.places(population.noise())),
@@ -49,16 +54,19 @@ def show(population: Population, name: str, diff: bool = False) -> RenderableTyp
     ]
     if diff:
         parts += _section(_diff_title(variant), _diff(population, variant))
+    if prompt:
+        parts += exchanges.shown(population, variant)
     return Group(*parts)
 
 
-def show_data(population: Population, name: str, diff: bool = False) -> dict[str, Any]:
-    """Return one variant as plain data, its source included.
+def show_data(population: Population, name: str, diff: bool = False, prompt: bool = False) -> dict[str, Any]:
+    """Return one variant as plain data, its source included (arguments as of ``show``).
 
     Raises:
         InputError: the run holds no such variant.
     """
     variant = find(population, name)
+    name = variant.id
     came_to = outcome(population, name)
     best = champion(population)
     data: dict[str, Any] = {
@@ -78,21 +86,9 @@ def show_data(population: Population, name: str, diff: bool = False) -> dict[str
     }
     if diff:
         data["diff"] = unified_diff(population, variant)
+    if prompt:
+        data["exchanges"] = exchanges.read(population, variant)
     return plain_dict(data)
-
-
-def find(population: Population, name: str) -> Variant:
-    """Return a variant by its id, ``12`` for ``v12``.
-
-    Raises:
-        InputError: the run holds no such variant.
-    """
-    variant = population.variants.get(name) or population.variants.get(f"v{name}")
-    if variant is None:
-        known = list(population.variants)
-        have = f"it has {known[0]} to {known[-1]}" if known else "it has none yet"
-        raise InputError(f"no variant {one_line(name)!r} in this run; {have}")
-    return variant
 
 
 def unified_diff(population: Population, variant: Variant) -> str:
@@ -101,9 +97,7 @@ def unified_diff(population: Population, variant: Variant) -> str:
         before, name = population.variants[variant.parents[0]].digest, variant.parents[0]
     else:
         before, name = variant.proposed, f"{variant.id} as proposed"
-    old = population.source(before).splitlines()
-    new = population.source(variant.digest).splitlines()
-    return "\n".join(difflib.unified_diff(old, new, name, variant.id, lineterm=""))
+    return between(population, before, variant.digest, name, variant.id)
 
 
 def _facts(population: Population, variant: Variant) -> Table:
@@ -262,10 +256,7 @@ def _diff_title(variant: Variant) -> str:
 
 def _diff(population: Population, variant: Variant) -> RenderableType:
     """Return the coloured diff to the first parent."""
-    diff = code(unified_diff(population, variant))
-    if not diff:
-        return Text("none", style="dim")
-    return Syntax(diff, "diff", theme="ansi_dark", background_color="default", word_wrap=True)
+    return painted(unified_diff(population, variant), "none")
 
 
 def _section(title: str, body: RenderableType) -> list[RenderableType]:

@@ -19,6 +19,7 @@ from evolve.lessons import LEARNED, Lessons
 from evolve.progress import Budget
 from evolve.report import choosing, figures
 from evolve.report.front import fronts, fronts_data
+from evolve.report.running import told, under_way
 from evolve.report.standing import (
     Leader,
     bursts,
@@ -45,7 +46,10 @@ UNITS = {"evaluations": "bursts", "hours": "h", "dollars": "$"}
 
 @dataclass(frozen=True, slots=True)
 class ArmCount:
-    """What came of one operator with one model: ``tried`` proposals, of which some failed or improved."""
+    """What came of one operator with one model: ``tried`` proposals, of which some failed or improved.
+
+    ``dollars`` leaves out the calls of unknown price, of which there are ``unpriced``.
+    """
 
     operator: str
     model: str
@@ -53,6 +57,13 @@ class ArmCount:
     refused: int
     failed: int
     improved: int
+    dollars: float = 0.0
+    unpriced: int = 0
+
+    @property
+    def dollars_per_gain(self) -> float | None:
+        """What an improvement cost; None where there is none, or a price is not known."""
+        return self.dollars / self.improved if self.improved and not self.unpriced else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +134,16 @@ def arm_counts(population: Population) -> list[ArmCount]:
         arm = (str(event.data.get("operator", "")), str(event.data.get("model", "")))
         tried[arm] += 1
         refused[arm] += 1
+    calls: dict[tuple[str, str], Paid] = {}
+    for call in population.calls:
+        arm = (call.operator, call.model)
+        calls[arm] = calls.get(arm, Paid()).plus(call)
     order = sorted(tried, key=lambda arm: (-tried[arm], arm))
-    return [ArmCount(*arm, tried[arm], refused[arm], failed[arm], improved[arm]) for arm in order]
+    return [
+        ArmCount(*arm, tried[arm], refused[arm], failed[arm], improved[arm], paid.dollars, paid.unpriced)
+        for arm in order
+        for paid in (calls.get(arm, Paid()),)
+    ]
 
 
 def call_counts(calls: Iterable[Call]) -> list[CallCount]:
@@ -175,6 +194,7 @@ def status(population: Population, running: bool) -> RenderableType:
         *section("budgets", _budgets(population, counts)),
         *section(f"champion by {labelled(population)}", _champion(population)),
         *fronts(population),
+        *(section("now", _now(population)) if running else []),
         *section("bursts", _bursts(population, counts)),
         *section("operators", _arms(counts.arms)),
         *choosing.shown(population),
@@ -195,6 +215,7 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "target": (population.meta("budgets") or {}).get("target"),
         "budgets": [dataclasses.asdict(budget) for budget in budgets(population, counts)],
         "seconds": counts.seconds,
+        "now": [dataclasses.asdict(job) for job in under_way(population)] if running else [],
         "fronts": fronts_data(population),
         "evaluations": {"total": figures.whole(counts.evaluations), **counts.purposes},
         "stops": stops_data(population),
@@ -203,7 +224,9 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "failures": dict(counts.failures),
         "refusals": dict(counts.refusals),
         "lessons": list(lessons_of(population)),
-        "operators": [dataclasses.asdict(arm) for arm in counts.arms],
+        "operators": [
+            {**dataclasses.asdict(arm), "dollars_per_gain": arm.dollars_per_gain} for arm in counts.arms
+        ],
         **choosing.data(population),
         "calls": [dataclasses.asdict(calls) for calls in counts.calls],
         "dollars": {"known": counts.dollars, "calls_of_unknown_price": counts.unpriced},
@@ -275,7 +298,7 @@ def _champion(population: Population) -> RenderableType:
         table.add_row("seed", f"{figures.estimate(now.seed, decimals)}  (n={now.seed.n})", "")
         table.add_row("gain", gained(now.gain, now.error, decimals), sure(now.probability, now.error))
     if (ahead := leader(population)) is not None:
-        table.add_row("leader", *told(ahead, decimals))
+        table.add_row("leader", *ahead_of(ahead, decimals))
     table.add_row("contender", *_contender(population, decimals))
     noise = population.noise()
     said = "unknown yet: no source was measured twice"
@@ -284,7 +307,7 @@ def _champion(population: Population) -> RenderableType:
     return table if proof is None else Group(table, proof)
 
 
-def told(ahead: Leader, decimals: int) -> tuple[str, str]:
+def ahead_of(ahead: Leader, decimals: int) -> tuple[str, str]:
     """Say who is probably better than the champion."""
     mean, deviation = figures.score(ahead.mean, decimals), figures.score(ahead.deviation, decimals)
     return (
@@ -320,6 +343,16 @@ def sure(probability: float, error: float | None) -> str:
     if error is None or math.isnan(error):
         return "P(better) unknown while the noise is"
     return f"P(better than the seed) {figures.probability(probability)}"
+
+
+def _now(population: Population) -> RenderableType:
+    """Say what is under way."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column()
+    for what, about in told(under_way(population)):
+        table.add_row(what, Text(about, no_wrap=True, overflow="ellipsis"))
+    return table if table.row_count else Text("nothing: it begins, or ends")
 
 
 def _bursts(population: Population, counts: Counts) -> RenderableType:
@@ -365,7 +398,7 @@ def _arms(arms: Sequence[ArmCount]) -> RenderableType:
     """Return the operators and models with what came of them."""
     if not arms:
         return Text("none used yet")
-    table = columns(("operator", "model"), ("tried", "refused", "failed", "improved", "share"))
+    table = columns(("operator", "model"), ("tried", "refused", "failed", "improved", "share", "$ each"))
     for arm in arms:
         share = figures.share(arm.improved, arm.tried)
         table.add_row(
@@ -373,8 +406,17 @@ def _arms(arms: Sequence[ArmCount]) -> RenderableType:
             model_name(arm.model),
             *map(str, (arm.tried, arm.refused, arm.failed, arm.improved)),
             Text(share, style="green" if arm.improved else "dim"),
+            _each(arm),
         )
     return table
+
+
+def _each(arm: ArmCount) -> Text:
+    """Write what an improvement cost."""
+    if not arm.model or not arm.improved:
+        return Text("–", style="dim")  # noqa: RUF001
+    each = arm.dollars_per_gain
+    return Text("unknown" if each is None else figures.dollars(each, 0))
 
 
 def _calls(counts: Counts) -> RenderableType:

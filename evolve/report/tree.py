@@ -15,6 +15,7 @@ from evolve.report import figures
 from evolve.report.best import best_line
 from evolve.report.credits import credit_data, credit_text, credits_of
 from evolve.report.front import fronts, fronts_data
+from evolve.report.shown import Choice, choose
 from evolve.report.standing import (
     STOPPED,
     Outcome,
@@ -37,8 +38,12 @@ from population.variant import Purpose
 
 CHAMPION, CONTENDER = ("★", "yellow"), ("◆", "magenta")
 GLYPHS = {"scored": ("●", "cyan"), "failed": ("✗", "red"), STOPPED: ("○", "yellow"), "waiting": ("○", "dim")}
+_ISLANDS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 LEGEND = "★ champion  ◆ contender  ● scored  ✗ failed  ○ stopped or waiting; bold: champion's descent"
 GAIN = "gain: over the first parent, + is better"
+
+
+EVERYTHING = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +66,34 @@ class Entry:
     credit: Mapping[str, Any] | None
 
 
-def tree(population: Population) -> RenderableType:
-    """Draw the lineage from the seed down, and count what came of it."""
+def tree(population: Population, choice: Choice = EVERYTHING) -> RenderableType:
+    """Draw the lineage from the seed down, and count what came of it.
+
+    Raises:
+        InputError: as of ``choose``.
+    """
     line = champion_line(population)
     contends = contender(population)
-    roots = roots_of(population.variants.values())
+    found = choose(population, choice)
+    roots = roots_of(found.shown)
     decimals = figures.places(population.noise())
     owed = credits_of(population)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("variant", no_wrap=True)
     table.add_column(Text(labelled(population, "\n")), no_wrap=True)
     table.add_column("gain", no_wrap=True, justify="right")
+    if several := len({variant.island for variant in found.shown}) > 1:
+        table.add_column("island", no_wrap=True, justify="right")
     table.add_column("operator", no_wrap=True)
     table.add_column("hypothesis", min_width=12)
     for row in layout(roots, line):
-        table.add_row(*_cells(row, _entry(population, row.node, owed), line, contends, decimals))
+        style = "" if row.node.variant.id in found.wanted else "dim"
+        table.add_row(
+            *_cells(row, _entry(population, row.node, owed), line, contends, decimals, several), style=style
+        )
     counts = _summary(population)
     return Group(
-        table,
+        table if found.shown else Text("no variant is like that", style="dim"),
         *fronts(population),
         Text(),
         best_line(population),
@@ -87,8 +102,13 @@ def tree(population: Population) -> RenderableType:
     )
 
 
-def tree_data(population: Population) -> dict[str, Any]:
-    """Return the lineage as plain data: the variants in order of birth, each with its parents."""
+def tree_data(population: Population, choice: Choice = EVERYTHING) -> dict[str, Any]:
+    """Return the lineage as plain data: the variants in order of birth, each with its parents.
+
+    Raises:
+        InputError: as of ``choose``.
+    """
+    wanted = choose(population, choice).wanted
     line = champion_line(population)
     nodes = [node for _, node in walk(roots_of(population.variants.values()))]
     owed = credits_of(population)
@@ -99,7 +119,9 @@ def tree_data(population: Population) -> dict[str, Any]:
         "noise": population.noise(),
         "fronts": fronts_data(population),
         **standing_data(standing(population)),
-        "variants": [_entry_data(entries[name], name in line) for name in population.variants],
+        "variants": [
+            _entry_data(entries[name], name in line) for name in population.variants if name in wanted
+        ],
     }
     return plain_dict(data)
 
@@ -149,7 +171,7 @@ def _entry(population: Population, node: Node, owed: Mapping[str, Mapping[str, A
 
 
 def _cells(
-    row: Row, entry: Entry, line: Sequence[str], contends: str | None, decimals: int
+    row: Row, entry: Entry, line: Sequence[str], contends: str | None, decimals: int, islands: bool
 ) -> tuple[Text, ...]:
     """Return a drawn line's cells."""
     name = row.node.variant.id
@@ -158,9 +180,15 @@ def _cells(
         _name(row, _mark(entry.outcome.state, name, line, contends), weight),
         result(entry.outcome, decimals, weight),
         gain_text(entry.gain, decimals),
+        *([Text(str(row.node.variant.island), style=_colour(row.node.variant.island))] if islands else []),
         Text(one_line(row.node.variant.operator), style=weight),
         _idea(entry, weight, decimals),
     )
+
+
+def _colour(island: int) -> str:
+    """Return the colour of an island."""
+    return _ISLANDS[island % len(_ISLANDS)]
 
 
 def _mark(state: str, name: str, line: Sequence[str], contends: str | None) -> tuple[str, str]:

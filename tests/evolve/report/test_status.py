@@ -59,7 +59,7 @@ def test_an_unknown_price_is_said(run: Population, render: Render) -> None:
 
 def test_operators_are_counted_with_their_models(run: Population) -> None:
     assert arm_counts(run) == [
-        ArmCount("mutate", "openai/x", tried=3, refused=1, failed=0, improved=1),
+        ArmCount("mutate", "openai/x", 3, refused=1, failed=0, improved=1, dollars=0.25, unpriced=1),
         ArmCount("crossover", "openai/x", tried=1, refused=0, failed=0, improved=0),
         ArmCount("syntactic", "", tried=1, refused=0, failed=1, improved=0),
     ]

@@ -1,0 +1,41 @@
+"""The log of a run: what happened, a line each, also while it goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from evolve.finding import is_running, opened
+from population.ledger import Event
+from population.store import JOURNAL, Population
+
+_EVERY = 0.5  # seconds between two looks at a run that goes on
+
+
+def chosen(population: Population, kinds: Collection[str], last: int) -> Sequence[Event]:
+    """Return the last events (0: all of them), of some kinds or of any."""
+    events = population.events_of(*kinds) if kinds else population.events
+    return events[-last:] if last else events
+
+
+def followed(folder: Path, kinds: Collection[str], last: int) -> Iterator[Event]:
+    """Yield the last events of a run and then each that comes, until no search writes to it any more.
+
+    Raises:
+        InputError: the folder is no run.
+    """
+    known, size, running = None, -1, True
+    while True:
+        alive, now = is_running(folder), (folder / JOURNAL).stat().st_size
+        if now != size:
+            size = now
+            with opened(folder) as population:
+                events = population.events_of(*kinds) if kinds else population.events
+                start = known if known is not None else max(0, len(events) - last) if last else 0
+                known = len(events)
+                yield from events[start:]
+        elif not running:
+            return
+        running = alive
+        time.sleep(_EVERY if running else 0.0)
