@@ -17,6 +17,7 @@ from evolve.judging import Judge
 from evolve.lineages import STAGNATION, Lineages
 from evolve.policies import ROUND, Name
 from evolve.race import SEED
+from evolve.steering import Steering
 from operators.portfolio import Arm, offered
 from operators.proposal import Context, Operator
 from population import islands, selection
@@ -128,7 +129,8 @@ class Breeder:
         for name in noted:
             self._writer.note(self._population.variants[name])
         variants = (self._population.variants[name] for name in self._population.measured_whole)
-        whole = (one for one in variants if self._population.has_source(one.digest))
+        free = (one for one in variants if one.id not in self.steering.banned)
+        whole = (one for one in free if self._population.has_source(one.digest))
         known = ((one, self._population.fitness(one.id)) for one in whole)
         scored = [(one, self._key(fitness)) for one, fitness in known if fitness is not None]
         for variant, _ in scored:
@@ -163,9 +165,21 @@ class Breeder:
         """
         self._writer.note(variant)
         fitness = self._population.fitness(variant.id)
-        if fitness is not None and self._population.has_source(variant.digest):
+        banned = variant.id in self.steering.banned
+        if fitness is not None and not banned and self._population.has_source(variant.digest):
             self._judge.note(variant.id, new=variant.id not in self._members.everybody)
             self._members.add(variant, self._key(fitness))
+
+    @property
+    def steering(self) -> Steering:
+        """What a person has told the search."""
+        return self._writer.steering
+
+    def ban(self, variant: str) -> None:
+        """Let a variant be nobody's parent from now on."""
+        self._members.remove(variant)
+        self._judge.forget(variant)
+        self._mend()
 
     def learn(self, birth: Birth, child: str | None, cost: float) -> None:
         """Tell both bandits what came of a birth.
@@ -386,7 +400,11 @@ class Breeder:
         """
         if self._choosing.policy is not Name.EVOLVE:
             return [self._baseline()]
-        chosen = [self._one(self._members.on(island), self._members.ranking(island).best(_ELITES), rng)]
+        wanted = self.steering.parent()
+        first = wanted if wanted in self._members.everybody else None
+        chosen = [
+            first or self._one(self._members.on(island), self._members.ranking(island).best(_ELITES), rng)
+        ]
         while len(chosen) < count:
             best = self._members.everybody.best(_ELITES + count)
             others = [one for one in best if one not in chosen]

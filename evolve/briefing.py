@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from evolve.ancestry import Ancestry
 from evolve.memory import Memory
 from evolve.rungs import PROMOTED
+from evolve.steering import Steering
 from evolve.stopping import percent
 from evolve.tuned import newest_weights
 from operators.proposal import Ancestor, Attempt, Context, Number, Parent
@@ -47,6 +48,7 @@ class Writer:
         briefing: what every operator is told.
         ancestry: looks up what two parents descend from; None to leave that out.
         memory: knows the ideas that were tried; without it only those near the parents are told.
+        steering: what a person has told the search.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Writer:
         briefing: Briefing,
         ancestry: Ancestry | None = None,
         memory: Memory | None = None,
+        steering: Steering | None = None,
     ) -> None:
+        self.steering = Steering() if steering is None else steering
         self._population = population
         self._briefing = briefing
         self._ancestry = ancestry
@@ -90,7 +94,7 @@ class Writer:
             task=briefing.task,
             metric=briefing.metric,
             direction=briefing.direction,
-            directions=briefing.directions,
+            directions=self.steering.directions(briefing.directions, neighbours is not None),
             parents=parents,
             inspirations=() if neighbours is None else self._inspirations(parents, neighbours),
             attempts=self._attempts(parents[0].variant),

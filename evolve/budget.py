@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from evolve.progress import Budget
 from population.fitness import Burst, Fitness
@@ -14,9 +15,9 @@ _FIRSTS = (Purpose.FIRST, Purpose.RUNG)
 _FIRST_CALL = 0.01  # dollars that a call is taken to cost while none has been paid
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Limits:
-    """What a search may use; None for no limit.
+    """What a search may use; None for no limit. A person may change it while the search runs.
 
     Args:
         evaluations: bursts, trials and replicates included; of smoke bursts those that fail; a short or a
@@ -30,6 +31,16 @@ class Limits:
     hours: float | None = None
     dollars: float | None = None
     target: float | None = None
+
+    def change(self, budgets: Mapping[str, float]) -> None:
+        """Set some of them, by their names."""
+        for name, value in budgets.items():
+            setattr(self, name, int(value) if name == "evaluations" else float(value))
+
+
+def set_of(limits: Limits) -> dict[str, float]:
+    """Return the budgets that are set, for those who read the run."""
+    return {name: value for name, value in asdict(limits).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

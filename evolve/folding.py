@@ -13,7 +13,7 @@ from evolve.errors import EngineFault, InputError
 from evolve.jobs import Birth, Measure, Measured, Outcome, Proposed, Reflected, Refused, Tuned
 from evolve.lessons import LEARNED
 from evolve.policy import Policy
-from evolve.race import CROWNED, ENTERED, LEFT, SEED, News, Race
+from evolve.race import CROWNED, ENTERED, HELD, LEFT, SEED, News, Race
 from evolve.rungs import RUNG, SPARED, STOPPED, Promotion, Rungs
 from evolve.stopping import percent, stopped_at
 from evolve.tunings import Tunings
@@ -257,12 +257,33 @@ class Folding:
         if news.kind == CROWNED and said is not None:
             text = f"{variant.id} is the new champion: {fitness}, better than {news.champion}{by}"
             self._crown(variant.id, f"{text} on {said.pairs} fresh seeds (p = {said.p_value:.2g})", data)
+        elif news.kind == HELD and said is not None:
+            text = f"{variant.id} has won against {news.champion}{by}, and waits for a person's approval"
+            self.event(HELD, text, data)
         elif news.kind == ENTERED:
             text = f"{variant.id} ({fitness}) is measured on fresh seeds against {news.champion}"
             self.event(ENTERED, text, data)
         else:
             over = f", {_beats(said)} {news.champion}{by}" if said is not None else ""
             self.event(LEFT, f"{variant.id} is no champion: {news.reason}{over}", data)
+
+    def tell(self, news: Sequence[News]) -> list[Next]:
+        """Record what a person's word changed in the race; return the bursts that it wants now."""
+        for one in news:
+            self._tell(one)
+        return self.race()
+
+    def dethrone(self, banned: str) -> None:
+        """Let the one before a champion that was banned be champion again; the seed, if nobody else was."""
+        known, gone = self._population.variants, self._breeder.steering.banned
+        reigned = (str(event.data["variant"]) for event in self._population.events_of(CROWNED))
+        before = [one for one in reigned if one in known and one not in gone]
+        name = before[-1] if before else SEED
+        self._race.dethroned()
+        text = f"{name} is the champion again, since {banned} is banned"
+        event = Event(CROWNED, text, self._now(), {**_who(known[name]), "over": banned})
+        self._population.stage(event, meta={"champion": name})
+        self._notify(event)
 
     def _crown(self, variant: str, text: str, data: Mapping[str, object]) -> None:
         """Make a variant champion, in one append with the event that says so."""

@@ -43,6 +43,11 @@ class Judge:
             self._latest.append(variant)
         self._fitted = None
 
+    def forget(self, variant: str) -> None:
+        """Leave a variant out from now on."""
+        self._latest = deque((one for one in self._latest if one != variant), maxlen=_LATEST)
+        self._fitted = None
+
     def fitted(self, everybody: Ranking) -> Surrogate | None:
         """Return the surrogate of what is known now; None before anything is.
 

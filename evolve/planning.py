@@ -27,6 +27,9 @@ from operators.syntactic import Syntactic
 from population.store import Population
 from population.variant import Purpose
 
+INJECT = "inject"
+"""Operator of a program that a person put in."""
+
 _PLAIN = 0.25  # proposals without a model for each by one: the shelf steps numbers by itself
 _MOST_DUE = 64.0  # proposals that may be due, after a time without a model
 
@@ -258,6 +261,8 @@ class Planner:
                 return self._tuning(wanted, room, under_way)
             case Wish.ADOPT:
                 return self._adoption(wanted)
+            case Wish.INJECT:
+                return self._injection(wanted)
             case Wish.REPAIR:
                 known = self._population.variants[name]
                 can = may_ask and self._population.has_source(known.digest)
@@ -293,6 +298,13 @@ class Planner:
             return None
         self._docket.propose(self.ticket, proposal)
         return self._breeder.known(self.ticket, Arm(proposal.operator), [parent.id])
+
+    def _injection(self, wanted: Next) -> Birth:
+        """Plan the birth of a program that a person wrote: it is measured, whatever was tried before."""
+        said = self._breeder.steering.injected.pop(wanted.digest, "")
+        self._docket.propose(self.ticket, Proposal(self._population.source(wanted.digest), said, INJECT))
+        birth = self._breeder.known(self.ticket, Arm(INJECT), [wanted.variant])
+        return replace(birth, put_together=True)
 
     def _may_ask(self, spent: Spent, under_way: Iterable[Job]) -> bool:
         """Say whether one more job may ask a language model."""

@@ -27,6 +27,7 @@ class Policy:
         together: ideas put together in one child at most.
         numbers_only: have no children; let Optuna try the seed's numbers, and nothing else.
         self_reported: scores are the variants' own word.
+        approve: a new champion waits until a person approves of it.
         seed_replicates: bursts of the seed variant that measure the noise.
         replicates: share of bursts that may re-measure contenders.
         confidence: P(better than the champion) that a new champion needs.
@@ -49,6 +50,7 @@ class Policy:
     confidence: float
     numbers_only: bool = False
     self_reported: bool = False
+    approve: bool = False
     proposals: float = 0.0
     explored: float = 0.0
     together: int = 1

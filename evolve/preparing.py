@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from evolve import admission, policies
+from evolve import admission, orders, policies
 from evolve.bursts import probing
 from evolve.bursts.sandbox import Confinement
 from evolve.errors import InputError
@@ -328,6 +328,7 @@ def _completed(
             "memory_mb": settings.memory_mb or int(0.8 * memory / len(devices)),
             "models": tuple(f"{model.name}:{model.weight:g}" for model in choice.models) or (NO_MODEL,),
             "api_base": choice.api_base,
+            "owner": settings.owner or orders.person(),
             "seed": secrets.randbits(31) if settings.seed is None else settings.seed,
             "ahead": settings.ahead or _ahead(settings, seconds, len(devices)),
         }

@@ -27,7 +27,7 @@ from population.store import Population
 from population.variant import Purpose
 
 SEED = "v0"
-ENTERED, LEFT, CROWNED = "contender", "left", "champion"
+ENTERED, LEFT, CROWNED, HELD = "contender", "left", "champion", "held"
 """Kinds of the events that tell of a race."""
 
 
@@ -102,6 +102,9 @@ class Race:
         self._founding: set[int] = set()
         self._places = 0
         self._duel: Duel | None = None
+        self.held: dict[str, tuple[str, int]] = {}
+        """Who has won and waits for a person's word: over whom, at which place."""
+        self._once_more: set[str] = set()
 
     @property
     def champion(self) -> str | None:
@@ -127,7 +130,10 @@ class Race:
         if state is not None:
             self._places = int(state["places"])
             self._duel = None if state["duel"] is None else Duel(**state["duel"])
+            self.held = {name: (over, place) for name, over, place in state.get("held", [])}
+            self._once_more = set(state.get("once_more", []))
         self._entered.update(entered)
+        self._entered -= self._once_more
         self._asked.update(asked)
         self._founding.update(n for name, n in asked if name == SEED and n in self._founding_numbers)
         for name in self._population.variants:
@@ -136,7 +142,53 @@ class Race:
 
     def state(self) -> dict[str, Any]:
         """Return as plain JSON what ``restore`` cannot tell from elsewhere."""
-        return {"duel": None if self._duel is None else asdict(self._duel), "places": self._places}
+        duel = None if self._duel is None else asdict(self._duel)
+        held = [[one, *won] for one, won in self.held.items()]
+        return {"duel": duel, "places": self._places, "held": held, "once_more": sorted(self._once_more)}
+
+    def approve(self, variant: str) -> News | None:
+        """Let a variant that has won be champion; None where it did not, or has to win again.
+
+        If the champion has changed meanwhile, it enters again, against that one.
+        """
+        won = self.held.pop(variant, None)
+        champion = self.champion
+        if won is None or champion is None:
+            return None
+        over, place = won
+        if over != champion:
+            self._again(variant)
+            return None
+        self._places = 0
+        difference = self._population.difference(variant, champion, self._policy.direction)
+        return News(CROWNED, variant, champion, place, difference)
+
+    def ban(self, variant: str) -> list[News]:
+        """Let a variant win nothing; the duel of a champion that is banned ends, and the other one waits."""
+        self.held.pop(variant, None)
+        self._once_more.discard(variant)
+        self._entered.add(variant)
+        duel, champion = self._duel, self.champion
+        if duel is None or champion is None or variant not in (duel.contender, champion):
+            return []
+        self._duel = None
+        if variant == champion:
+            self._again(duel.contender)
+        reason = f"{variant} was banned"
+        return [News(LEFT, duel.contender, champion, duel.place, None, reason)]
+
+    def dethroned(self) -> None:
+        """Begin a new reign: the champion was banned, and is another one now."""
+        self._places = 0
+        for variant in self.held:
+            self._again(variant)
+        self.held.clear()
+
+    def _again(self, variant: str) -> None:
+        """Let a variant enter a second time."""
+        self._once_more.add(variant)
+        self._entered.discard(variant)
+        self.offer(variant)
 
     @property
     def pending(self) -> int:
@@ -235,6 +287,7 @@ class Race:
     def _begin(self, name: str, champion: str, news: list[News]) -> None:
         """Let a variant enter."""
         self._entered.add(name)
+        self._once_more.discard(name)
         self._places += 1
         self._duel = Duel(name, self._places)
         news.append(News(ENTERED, name, champion, self._places))
@@ -247,6 +300,10 @@ class Race:
         match crowning.judge(difference, duel.look, error):
             case Verdict.CROWN if reason := self._forged(duel.contender):
                 self._leave(duel, champion, news, difference, reason)
+            case Verdict.CROWN if self._policy.approve:
+                self._duel = None
+                self.held[duel.contender] = (champion, duel.place)
+                news.append(News(HELD, duel.contender, champion, duel.place, difference))
             case Verdict.CROWN:
                 self._duel, self._places = None, 0
                 news.append(News(CROWNED, duel.contender, champion, duel.place, difference))

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from evolve import admission
 from evolve import settings as settings_module
-from evolve.budget import Limits
+from evolve.budget import Limits, set_of
 from evolve.errors import InputError
 from evolve.finding import is_run
 from evolve.preparing import Prepared
 from evolve.race import SEED
 from evolve.report.terminal import invocation
 from evolve.settings import Settings
-from evolve.tasks.command import CommandTask
+from evolve.tasks.command import CommandTask, asked, is_python
 from evolve.tasks.language import LanguageTask
 from evolve.tasks.own import OwnTask
 from population.disk import drafted, write_whole
 from population.errors import PopulationError
+from population.genome import digest as digest_of
 from population.store import Population
 from population.variant import Variant
 
@@ -115,6 +115,8 @@ def _found(population: Population, prepared: Prepared) -> None:
             "data": task.fingerprint(),
             "trust": task.trust,
             "also": _also(task),
+            "owner": chosen.owner,
+            "program": digest_of(prepared.directions),
             "budgets": budgets(chosen),
         },
     )
@@ -130,7 +132,7 @@ def _also(task: LanguageTask | CommandTask | OwnTask) -> dict[str, bool]:
 
 def budgets(settings: Settings) -> dict[str, float]:
     """Return the budgets that are set, for those who read the run."""
-    return {name: value for name, value in asdict(limits(settings)).items() if value is not None}
+    return set_of(limits(settings))
 
 
 def check_data(population: Population, prepared: Prepared, folder: Path) -> None:
@@ -156,6 +158,20 @@ def check_data(population: Population, prepared: Prepared, folder: Path) -> None
 def keep_settings(folder: Path, settings: Settings) -> None:
     """Save settings whose budgets were raised, so that the next session need not be told again."""
     write_whole(folder / settings_module.FILE, settings_module.dump(settings).encode())
+
+
+def entry_of(folder: Path) -> str | None:
+    """Return the function that a variant of a run must define (see ``admission.examine``).
+
+    Raises:
+        InputError: the folder's settings, or its task, cannot be read.
+    """
+    settings = settings_module.load(folder / settings_module.FILE, {})
+    if settings.task is not None:
+        return OwnTask.load(settings.task).entry
+    if asked(settings):
+        return "" if is_python(settings.variant_file or "") else None
+    return LanguageTask.entry
 
 
 def limits(settings: Settings) -> Limits:

@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from evolve import budget
@@ -30,14 +30,18 @@ from evolve.ideas import Standing
 from evolve.jobs import Birth, Dropped, Job, Measured, Outcome, Proposed
 from evolve.measuring import Brake, Halted, Meter
 from evolve.memory import Memory
+from evolve.obeying import Obeying
+from evolve.orders import Kind, Order
 from evolve.performing import Performer
 from evolve.planning import Planner
 from evolve.policy import Policy
+from evolve.post import Post
 from evolve.progress import Snapshot
 from evolve.race import ENTERED, SEED, Race
 from evolve.room import Room
 from evolve.rungs import PROMOTED, Rungs
 from evolve.shelf import Shelf
+from evolve.steering import Steering
 from evolve.stopping import Bars
 from evolve.tuning import Studies
 from evolve.wishes import Next, Wish
@@ -64,6 +68,7 @@ class Search:
         room: waits while the disk is full.
         memory: knows the ideas that were tried.
         notify: sees every event once it is on the disk.
+        post: hears of a person's orders; None where nobody gives any.
         clock: unix time.
         monotonic: seconds, for the time used.
     """
@@ -79,6 +84,7 @@ class Search:
         room: Room,
         memory: Memory,
         notify: Callable[[Event], None],
+        post: Post | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -90,6 +96,7 @@ class Search:
         self._room = room
         self._memory = memory
         self._notify = notify
+        self._post = post
         self._clock = clock
         self._monotonic = monotonic
         self._started = monotonic()
@@ -130,8 +137,13 @@ class Search:
             self._flushed,
             clock,
         )
+        self._obeying = Obeying(
+            population, breeder, self._race, self._folding, self._docket, room, policy.limits
+        )
         self._tasks: dict[int, tuple[Job, asyncio.Task[Outcome]]] = {}
         self._held: list[Job] = []  # chosen while the search stops, for the next session
+        self._paused_at: float | None = None
+        self._alarm: asyncio.Handle | None = None
         self._gap = False  # a job was given up: what comes after it comes again, in its turn
 
     # The loop
@@ -144,14 +156,16 @@ class Search:
             EngineFault: the search cannot go on.
         """
         self._restore()
-        alarm = self._set_alarm()
+        self._set_alarm()
+        watch = None if self._post is None else asyncio.create_task(self._post.watch())
         try:
             while True:
+                await self._heed_person()
                 jobs = self._chosen()
                 await self._durable()
                 self._begin(jobs)
                 if not self._tasks:
-                    if await self._rested():
+                    if await self._continued() or await self._rested():
                         continue
                     return self._brake.reason or self._idle()
                 outcomes, fault = await self._ended()
@@ -162,7 +176,10 @@ class Search:
                 if fault is not None:
                     raise fault
         finally:
-            alarm.cancel()
+            if watch is not None:
+                watch.cancel()
+            if self._alarm is not None:
+                self._alarm.cancel()
             await self._abandon()
             with contextlib.suppress(PopulationError):  # what is raised beside it says why
                 self._stage_state()
@@ -179,6 +196,35 @@ class Search:
             await self._brake.unless_on(asyncio.sleep(max(rest, _NAP)))
         return not self._brake.on
 
+    async def _continued(self) -> bool:
+        """Wait for a person's next word, if one has paused the search; say whether it goes on."""
+        if not self._steering.paused or self._post is None or self._brake.on:
+            return False
+        with contextlib.suppress(Halted):
+            await self._brake.unless_on(self._post.bell.wait())
+        return not self._brake.on
+
+    # A person's word
+
+    async def _heed_person(self) -> None:
+        """Take up what a person has ordered."""
+        if self._post is not None:
+            await self._obeying.take_up(self._post, self._durable, self._heard)
+
+    def _heard(self, order: Order) -> None:
+        """Hold the clock, go on or end, as a person orders."""
+        match order.kind:
+            case Kind.PAUSE if self._paused_at is None:
+                self._paused_at = self._monotonic()
+            case Kind.CONTINUE if self._paused_at is not None:
+                self._started += self._monotonic() - self._paused_at
+                self._paused_at = None
+                self._set_alarm()
+            case Kind.RAISE:
+                self._set_alarm()
+            case Kind.STOP:
+                self._brake.pull(order.told())
+
     def _idle(self) -> str:
         """Say why nothing is left to do: what is left of the evaluations may be less than a burst."""
         if self._spent().left(self._policy.limits) < 1.0:
@@ -189,6 +235,7 @@ class Search:
         """Take up everything where the last session left it."""
         known, docket = self._population, self._docket
         state: Mapping[str, Any] = known.meta("search", {})
+        self._steering.restore(known.meta("steering"))
         self._folding.refused_in_a_row = int(state.get("refused_in_a_row", 0))
         self._memory.restore()
         self._breeder.restore(known.measured, state.get("breeder"), known.events_of(FOUNDED))
@@ -196,7 +243,8 @@ class Search:
         tunings = self._folding.tunings
         tunings.restore(state.get("tunings"), docket.held())
         self._folding.credits.restore(state.get("credits"))
-        self._race.restore(tunings.held, state.get("race"), entered, docket.asked())
+        out = {*entered, *self._steering.banned}
+        self._race.restore(tunings.held, state.get("race"), out, docket.asked())
         self._counts.replicates += self._race.pending
         self._planner.restore(state)
         self._rungs.restore()
@@ -215,16 +263,22 @@ class Search:
         for wanted in self._folding.found() if known.fitness(SEED) is not None else []:
             self._docket.wish(wanted)
 
-    def _set_alarm(self) -> asyncio.Handle:
+    @property
+    def _steering(self) -> Steering:
+        return self._breeder.steering
+
+    def _set_alarm(self) -> None:
         """Have the brake pulled when the hours are used, also while no outcome comes in."""
+        if self._alarm is not None:
+            self._alarm.cancel()
         limits = self._policy.limits
         left = math.inf if limits.hours is None else limits.hours * 3600 - self._elapsed()
         loop = asyncio.get_running_loop()
-        return loop.call_later(min(max(0.0, left) + 0.01, _FAR), self._on_alarm)
+        self._alarm = loop.call_later(min(max(0.0, left) + 0.01, _FAR), self._on_alarm)
 
     def _on_alarm(self) -> None:
         reason = budget.exhausted(self._policy.limits, self._spent(), self._best(), self._policy.direction)
-        if reason:
+        if reason and self._paused_at is None:
             self._brake.pull(reason)
 
     def _fold(self, outcome: Outcome) -> None:
@@ -284,7 +338,8 @@ class Search:
             "tunings": self._folding.tunings.state(),
             "credits": self._folding.credits.state(),
         }
-        self._population.stage(meta={"search": state, "leader": self._breeder.leader()})
+        steering = self._steering.state()
+        self._population.stage(meta={"search": state, "steering": steering, "leader": self._breeder.leader()})
 
     def _stage_clock(self) -> None:
         """Record the time used; a turn may take long, and be cut short."""
@@ -314,6 +369,8 @@ class Search:
         from an outcome is decided before the next one is folded.
         """
         jobs: list[Job] = []
+        if self._steering.paused:
+            return jobs
         while not self._brake.on or (self._policy.ordered and not self._gap and self._tasks):
             reason = budget.exhausted(
                 self._policy.limits, self._spent(), self._best(), self._policy.direction
@@ -341,17 +398,28 @@ class Search:
             self._tasks[job.ticket] = (job, asyncio.create_task(self._performer.perform(job)))
 
     async def _ended(self) -> tuple[list[Outcome], BaseException | None]:
-        """Wait for outcomes; in order, only the oldest job's counts. A fault of ours comes beside them."""
-        tasks = [task for _, task in self._tasks.values()]
-        if self._policy.ordered:
-            await asyncio.wait(tasks[:1])
-            done = [min(self._tasks)]
-        else:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            done = [ticket for ticket, (_, task) in self._tasks.items() if task.done()]
+        """Wait for outcomes; in order, only the oldest job's counts. A fault of ours comes beside them.
+
+        There are none when a person has given an order meanwhile.
+        """
+        oldest = sorted(self._tasks)[: 1 if self._policy.ordered else None]
+        tasks = [self._tasks[ticket][1] for ticket in oldest]
+        await self._any(tasks)
+        done = [ticket for ticket in oldest if self._tasks[ticket][1].done()]
         tasks = [self._tasks.pop(ticket)[1] for ticket in done]
         faults = [fault for task in tasks if (fault := task.exception()) is not None]
         return [task.result() for task in tasks if task.exception() is None], next(iter(faults), None)
+
+    async def _any(self, tasks: Sequence[asyncio.Task[Outcome]]) -> None:
+        """Wait until one of the tasks has ended, or a person has given an order."""
+        bell = None if self._post is None else asyncio.create_task(self._post.bell.wait())
+        try:
+            await asyncio.wait(
+                [*tasks, *([] if bell is None else [bell])], return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            if bell is not None:
+                bell.cancel()
 
     async def _abandon(self) -> None:
         """Cancel what is still under way."""
@@ -370,7 +438,8 @@ class Search:
         return budget.used(self._policy.limits, self._spent(), not self._policy.ordered)
 
     def _elapsed(self) -> float:
-        return self._earlier + self._monotonic() - self._started
+        now = self._monotonic() if self._paused_at is None else self._paused_at
+        return self._earlier + now - self._started
 
     def _spent(self) -> Spent:
         paid = self._population.paid

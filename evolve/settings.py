@@ -135,6 +135,12 @@ class Settings(BaseModel):
         30.0, description="seconds that Ctrl-C leaves running bursts"
     )
 
+    # the person
+    owner: str | None = Field(None, description="who is responsible for the run; default: as git knows you")
+    approve: Literal["none", "champion"] = Field(
+        "none", description="champion: a new champion waits until a person approves of it"
+    )
+
     # models
     models: tuple[str, ...] = Field((), description="litellm model names, each with an optional :weight")
     api_base: str | None = Field(None, description="address of an OpenAI-compatible server")

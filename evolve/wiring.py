@@ -18,6 +18,7 @@ from evolve.measuring import Brake, Meter
 from evolve.memory import Memory, Rules
 from evolve.policies import Name
 from evolve.policy import Policy
+from evolve.post import Post
 from evolve.rewards import Prices
 from evolve.room import Room
 from evolve.search import Search
@@ -94,6 +95,7 @@ def search_of(
         room,
         memory,
         notify,
+        Post(folder),
     )
 
 
@@ -200,6 +202,7 @@ def policy_of(settings: Settings, direction: Direction, entry: str | None, askin
         together=settings.together,
         numbers_only=settings.policy is Name.NUMBERS_ONLY,
         self_reported=asked(settings),
+        approve=settings.approve == "champion",
     )
 
 

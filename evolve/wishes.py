@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class Wish(enum.IntEnum):
     """What should be done with a variant; the smaller, the more urgent."""
 
+    INJECT = -1  # measure a program that a person wrote
     MEASURE = 0
     REPLICATE = 1
     CONFIRM = 2
@@ -33,7 +34,7 @@ class Next:
         wish: what to do.
         variant: to whom; the seed where all are meant.
         number: of the seed, for a replicate (see ``seeds``); how many trials, for a control.
-        digest: content hash of the source to confirm or adopt; of the champion's, for a control.
+        digest: content hash of the source to confirm, adopt or put in; of the champion's, for a control.
     """
 
     wish: Wish

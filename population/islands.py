@@ -52,6 +52,14 @@ class Members:
         for island in self._homes[variant.id]:
             self._rankings[island].set(variant.id, key)
 
+    def remove(self, variant: str) -> None:
+        """Let a variant live nowhere any more; one that lives nowhere stays so."""
+        for island in self._homes.pop(variant, []):
+            self._rankings[island].remove(variant)
+            self._order[island].remove(variant)
+        if variant in self.everybody:
+            self.everybody.remove(variant)
+
     def note(self, event: Event) -> None:
         """Follow a founding; any other event changes nothing, nor does that of a variant without a score."""
         if event.kind == FOUNDED and event.data["variant"] in self.everybody:

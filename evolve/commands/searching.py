@@ -73,6 +73,8 @@ def run(
     dollar_per_gpu_hour: Annotated[float | None, flags.option("dollar_per_gpu_hour")] = None,
     target: flags.Target = None,
     grace: Annotated[float | None, flags.option("grace")] = None,
+    owner: Annotated[str | None, flags.option("owner")] = None,
+    approve: Annotated[str | None, flags.option("approve")] = None,
     model: flags.Model = None,
     api_base: flags.ApiBase = None,
     reply: Annotated[str | None, flags.option("reply")] = None,
