@@ -13,9 +13,10 @@ from evolve.commands.common import AnyRun, Json, chosen, console, named
 from evolve.errors import InputError
 from evolve.finding import opened
 from evolve.orders import CHILDREN, Kind, Order
-from evolve.race import HELD, SEED
+from evolve.race import SEED
 from evolve.report.shown import find
 from evolve.report.standing import champion
+from evolve.report.status import held
 from evolve.report.terminal import invocation, to_json
 from evolve.report.untrusted import one_line
 from evolve.settings import FILE, load
@@ -108,10 +109,10 @@ def approve(words: Of, as_json: Json = False) -> None:
     """Let a variant that has won be champion, in a run with --approve champion."""
     folder, name = _variant(words)
     with opened(folder) as population:
-        held = [str(event.data["variant"]) for event in population.events_of(HELD)]
-    if name not in held:
-        known = f"; these have: {', '.join(dict.fromkeys(held))}" if held else ""
-        raise InputError(f"{name} does not wait for an approval: it has not won a race{known}")
+        waiting = held(population)
+    if name not in waiting:
+        known = f"; these do: {', '.join(waiting)}" if waiting else ""
+        raise InputError(f"{name} does not wait for an approval{known}")
     _send(folder, orders.order(Kind.APPROVE, variant=name), as_json)
 
 

@@ -232,6 +232,8 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "dollars": {"known": counts.dollars, "calls_of_unknown_price": counts.unpriced},
         "noise": population.noise(),
         "contender": contender(population),
+        "held": held(population),
+        "owner": population.meta("owner"),
         "leader": None if (ahead := leader(population)) is None else dataclasses.asdict(ahead),
         **standing_data(standing(population)),
         "verified": verified_data(population),
@@ -248,12 +250,17 @@ def afterwards(population: Population) -> dict[str, int]:
 
 def _headline(population: Population, running: bool) -> Text:
     """Say whether the run goes on, or why it ended."""
-    text = Text("running now", style="bold green") if running else Text("not running", style="bold")
+    paused = running and (population.meta("steering") or {}).get("paused")
+    going = Text("paused", style="bold yellow") if paused else Text("running now", style="bold green")
+    text = going if running else Text("not running", style="bold")
     stopped = population.meta("stopped")
     if not running:
         text.append(f": {one_line(str(stopped))}" if stopped else ": it was interrupted", style="not bold")
-    task = one_line(str(population.meta("task") or ""))
-    return text.append(f"\n{task}", style="not bold dim") if task else text
+    task, owner = (one_line(str(population.meta(key) or "")) for key in ("task", "owner"))
+    for line in (task, f"responsible: {owner}" if owner else ""):
+        if line:
+            text.append(f"\n{line}", style="not bold dim")
+    return text
 
 
 def _budgets(population: Population, counts: Counts) -> RenderableType:
@@ -300,6 +307,8 @@ def _champion(population: Population) -> RenderableType:
     if (ahead := leader(population)) is not None:
         table.add_row("leader", *ahead_of(ahead, decimals))
     table.add_row("contender", *_contender(population, decimals))
+    for name in held(population):
+        table.add_row("has won", name, "waits for a person: approve, or ban")
     noise = population.noise()
     said = "unknown yet: no source was measured twice"
     table.add_row("noise", said if math.isnan(noise) else f"{noise:.{decimals}f} for one burst", "")
@@ -314,6 +323,11 @@ def ahead_of(ahead: Leader, decimals: int) -> tuple[str, str]:
         f"{ahead.variant}  {mean} ± {deviation}",
         "probably better, by its relatives; no proof yet",
     )
+
+
+def held(population: Population) -> list[str]:
+    """Return the variants that have won and wait for a person's approval."""
+    return [str(one[0]) for one in ((population.meta("search") or {}).get("race") or {}).get("held", [])]
 
 
 def _contender(population: Population, decimals: int) -> tuple[str, str]:

@@ -129,9 +129,9 @@ def test_a_program_put_in_is_measured_as_a_child(steered: Steered) -> None:
     assert (child.parents, child.hypothesis) == ((SEED,), "a trick")
     assert steered.population.source(child.digest) == BETTER
     assert steered.population.fitness(child.id) is not None
-    assert [event.text for event in steered.told("order")] == [
-        "Ana puts in a program as a child of v0: a trick"
-    ]
+    (event,) = steered.told("order")
+    assert event.text == "Ana puts in a program as a child of v0: a trick"
+    assert "source" not in event.data
     assert not list((steered.folder / orders.FOLDER).iterdir())
 
 
