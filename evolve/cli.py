@@ -25,6 +25,7 @@ _MODULES: Mapping[str, str] = {
     "tree": "looking",
     "show": "looking",
     "best": "looking",
+    "report": "looking",
     "verify": "proving",
     "ablate": "proving",
     "compare-policies": "searching",

@@ -13,6 +13,7 @@ from evolve.errors import InputError
 from evolve.finding import opened
 from evolve.report.best import best as best_of
 from evolve.report.best import best_data, best_line
+from evolve.report.markdown import write_markdown
 from evolve.report.show import show as show_of
 from evolve.report.show import show_data
 from evolve.report.status import status as status_of
@@ -75,3 +76,17 @@ def best(
             print(code(source) if console.is_terminal else source, end="")
         else:
             console.print(best_line(population))
+
+
+@app.command("report")
+def report_file(
+    folder: AnyRun = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="file to write, such as report.md")] = Path(
+        "report.md"
+    ),
+) -> None:
+    """Write a report of a run, with a picture beside it, for a pull request."""
+    if output.suffix != ".md":
+        raise InputError(f"-o {output}: a report ends in .md")
+    write_markdown(chosen(folder), output)
+    console.print(f"{output}, {output.with_suffix('.png')}", markup=False)

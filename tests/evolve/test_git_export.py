@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -250,7 +251,6 @@ def test_a_quiet_text_is_one_visible_line_that_calls_nobody(text: str) -> None:
     assert not any(unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp") for one in said)
     assert "\n" not in said
     assert not any(
-        mark in "#@" and (after.isalnum() or after == "_")
-        for mark, after in zip(said, said[1:], strict=False)
+        mark in "#@" and (after.isalnum() or after == "_") for mark, after in itertools.pairwise(said)
     )
     assert "://" not in said
