@@ -29,6 +29,7 @@ from evolve.settings import Settings
 from evolve.tasks.command import CommandTask
 from evolve.tasks.language import LanguageTask
 from evolve.tasks.task import Unseen
+from evolve.tracking.feed import tracked
 from evolve.wiring import Asking, number, search_of
 from operators.llm import LiteLLM
 from operators.local import LocalModelError, LocalServer
@@ -56,6 +57,7 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
         runs.check_data(population, prepared, folder)
         if runs.budgets(prepared.settings) != population.meta("budgets"):
             runs.keep_settings(folder, prepared.settings)
+        display = stack.enter_context(tracked(display, prepared.settings, population))
 
         def tell(kind: str, text: str, data: Mapping[str, object] = _NOTHING, **meta: object) -> None:
             event = Event(kind, text, round(time.time(), 3), dict(data))

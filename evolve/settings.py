@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -133,6 +134,10 @@ class Settings(BaseModel):
     target: Finite | None = Field(None, description="stop when the champion's score is this good")
     grace: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         30.0, description="seconds that Ctrl-C leaves running bursts"
+    )
+
+    track: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field(
+        (), description="where else the search is shown: tensorboard, mlflow, wandb"
     )
 
     # models
@@ -278,6 +283,29 @@ def dump(settings: Settings) -> str:
         text = f"# {name} =" if value is None else f"{name} = {_toml(value)}"
         lines.append(f"{text:<40} # {field.description}")
     return "\n".join(lines) + "\n"
+
+
+def differing(settings: Settings) -> dict[str, str]:
+    """Return the settings that are not the defaults, for other people's eyes.
+
+    Of a path, that is its last part; of an address, neither name nor password.
+    """
+    found = {name: getattr(settings, name) for name in Settings.model_fields}
+    return {
+        name: _shown(value) for name, value in found.items() if value != Settings.model_fields[name].default
+    }
+
+
+def _shown(value: Any) -> str:
+    """Write a setting in words."""
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value))
+    text = str(value)
+    if "://" in text and (parts := urlsplit(text)).netloc:
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return text
 
 
 def _toml(value: Any) -> str:

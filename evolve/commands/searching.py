@@ -73,6 +73,7 @@ def run(
     dollar_per_gpu_hour: Annotated[float | None, flags.option("dollar_per_gpu_hour")] = None,
     target: flags.Target = None,
     grace: Annotated[float | None, flags.option("grace")] = None,
+    track: flags.Track = None,
     model: flags.Model = None,
     api_base: flags.ApiBase = None,
     reply: Annotated[str | None, flags.option("reply")] = None,

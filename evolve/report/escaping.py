@@ -12,12 +12,12 @@ _RUNS = re.compile(r"`+")
 
 
 def escaped(text: str) -> str:
-    """Return ``text`` as one line in which nothing is Markdown, HTML or a link: such signs become entities."""
+    """Return ``text`` as one line in which nothing is Markdown, HTML or a link; such signs are entities."""
     return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", one_line(text))
 
 
 def literal(text: str) -> str:
-    """Return ``text`` as code in one line; in it, no site looks for names or issues. A dash if it is empty."""
+    """Return ``text`` as code in one line; no site looks for names or issues in it. A dash if it is empty."""
     inside = escaped(text)
     return f"<code>{inside}</code>" if inside else "–"  # noqa: RUF001
 

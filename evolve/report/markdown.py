@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from evolve import settings as settings_module
 from evolve.errors import InputError
@@ -31,7 +31,7 @@ from evolve.report.standing import (
 )
 from evolve.report.status import call_counts
 from evolve.report.tree import result
-from evolve.settings import FILE, Settings
+from evolve.settings import FILE, Settings, differing
 from population.lineage import descent
 from population.store import Population
 from population.variant import Purpose
@@ -296,22 +296,6 @@ def _numbers(numbers: Any) -> str:
 
 def _settings(settings: Settings) -> Iterator[str]:
     """Yield the settings that are not the usual ones, or were chosen at the start."""
-    rows = [
-        (f"`{name}`", literal(_shown(value)))
-        for name, field in Settings.model_fields.items()
-        if (value := getattr(settings, name)) != field.default
-    ]
+    rows = [(f"`{name}`", literal(value)) for name, value in differing(settings).items()]
     yield "## Settings that differ from the defaults"
     yield table(("setting", "value"), rows) if rows else "None."
-
-
-def _shown(value: Any) -> str:
-    """Write a setting; of a path its last part, of an address no name and no password."""
-    if isinstance(value, Path):
-        return value.name
-    if isinstance(value, tuple | list):
-        return ", ".join(map(_shown, value))
-    text = str(value)
-    if "://" in text and (parts := urlsplit(text)).netloc:
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-    return text

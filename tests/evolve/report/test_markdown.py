@@ -3,7 +3,6 @@ from __future__ import annotations
 import html
 import re
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -114,7 +113,7 @@ def ablate(run: Population) -> None:
 
 
 @pytest.fixture
-def whole(run: Population) -> Iterator[Population]:
+def whole(run: Population) -> Population:
     """A run that was verified and ablated, and says what it ran on; its ideas are nasty."""
     verify(run)
     ablate(run)
@@ -128,7 +127,7 @@ def whole(run: Population) -> Iterator[Population]:
         meta={"owner": "A <b>Person</b>"},
     )
     (run.folder / "evolve.toml").write_text(dump(SETTINGS))
-    yield run
+    return run
 
 
 def page(text: str) -> str:
