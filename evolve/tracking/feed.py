@@ -30,7 +30,7 @@ from population.variant import Direction
 KEY = "tracking"
 """Under which the population keeps the id that trackers know the search by."""
 
-_PATIENCE = 30.0  # seconds that a tracker has at the end of a search
+PATIENCE = 30.0  # seconds that a tracker has at the end of a search
 _POLL = 0.05
 _CHUNK = 1 << 16
 _MEASURED = frozenset({"measured", "replicated", "tuned"})
@@ -50,16 +50,16 @@ class Feed:
         self._log = Path(told.folder) / "logs" / f"{name}.log"
         self._log.parent.mkdir(exist_ok=True)
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "evolve.tracking", name],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=_environment(),
+                env=environment(),
                 start_new_session=True,  # Ctrl-C is not for it: what was told is to be kept
             )
-        assert self._process.stdin is not None
-        self._pipe = self._process.stdin.fileno()
+        assert self.process.stdin is not None
+        self._pipe = self.process.stdin.fileno()
         os.set_blocking(self._pipe, False)
         self._waiting = bytearray()
         self.over = False
@@ -73,33 +73,41 @@ class Feed:
 
     def failure(self) -> str | None:
         """Say how it failed, once; None while it has not."""
-        if self.over or self._process.poll() is None:
+        if self.over or self.process.poll() is None:
             return None
         return self._ended()
 
-    def close(self) -> str | None:
+    def close(self, patience: float = PATIENCE) -> str | None:
         """Let it finish, and end it if it does not; say how it failed, None if it did not."""
         if self.over:
             return None
-        give_up = time.monotonic() + _PATIENCE
-        while self._waiting and self._process.poll() is None and time.monotonic() < give_up:
+        give_up = time.monotonic() + patience
+        while self._waiting and self.process.poll() is None and time.monotonic() < give_up:
             time.sleep(_POLL)
             self._push()
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
+        self._hang_up()
         try:
-            self._process.wait(max(0.0, give_up - time.monotonic()))
+            self.process.wait(max(0.0, give_up - time.monotonic()))
         except subprocess.TimeoutExpired:
             self.kill()
             self.over = True
-            return f"{self.name} did not finish in {_PATIENCE:g} s, and was ended; see {self._log}"
-        return self._ended() if self._process.returncode else None
+            return f"{self.name} did not finish in {patience:g} s, and was ended; see {self._log}"
+        if self.process.returncode:
+            return self._ended()
+        self.over = True
+        return None
 
     def kill(self) -> None:
         """End it at once."""
-        self._process.kill()
-        self._process.wait()
+        self._hang_up()
+        self.process.kill()
+        self.process.wait()
+
+    def _hang_up(self) -> None:
+        """Say that nothing more comes."""
+        assert self.process.stdin is not None
+        with suppress(OSError):
+            self.process.stdin.close()
 
     def _push(self) -> None:
         """Write what the pipe takes now."""
@@ -111,8 +119,9 @@ class Feed:
         """Say in one sentence how it ended; nothing more is sent."""
         self.over = True
         self._waiting.clear()
+        self._hang_up()
         said = self._log.read_text("utf-8", "replace").strip().splitlines()
-        why = one_line(said[-1]) if said else f"exit code {self._process.returncode}"
+        why = one_line(said[-1]) if said else f"exit code {self.process.returncode}"
         return f"{self.name} is told nothing more, the search goes on: {why} (see {self._log})"
 
 
@@ -225,7 +234,7 @@ def numbers(snapshot: Snapshot) -> dict[str, float]:
     }
 
 
-def _environment() -> Mapping[str, str]:
+def environment() -> Mapping[str, str]:
     """Return our environment without the keys of models."""
     return {
         name: value
