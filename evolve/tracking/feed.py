@@ -10,6 +10,7 @@ import json
 import math
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -100,8 +101,9 @@ class Feed:
     def kill(self) -> None:
         """End it at once."""
         self._hang_up()
-        self.process.kill()
-        self.process.wait()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)  # it leads a group, with what it has started
+            self.process.wait()
 
     def _hang_up(self) -> None:
         """Say that nothing more comes."""
@@ -139,7 +141,7 @@ class Tracked(Unmanaged):
         self._population = population
         self._feeds = feeds
         self._evaluations = 0.0
-        self._last: dict[str, float] = {}
+        self._last: tuple[float, dict[str, float]] | None = None
 
     def event(self, event: Event) -> None:
         """Show it; tell of a score, and of a new champion's source."""
@@ -158,10 +160,10 @@ class Tracked(Unmanaged):
         """Show it; tell of its numbers when they have changed."""
         self._display.update(snapshot)
         self._evaluations = snapshot.evaluations
-        values = numbers(snapshot)
-        if values != self._last:
-            self._last = values
-            self._send("numbers", snapshot.evaluations, {**values, "hours": snapshot.elapsed / 3600})
+        now = (snapshot.evaluations, numbers(snapshot))
+        if now != self._last:
+            self._last = now
+            self._send("numbers", now[0], {**now[1], "hours": snapshot.elapsed / 3600})
         self.complain()
 
     def complain(self) -> None:
