@@ -112,12 +112,10 @@ def publish(branch: Branch) -> None:
     """Write the patch, and let the branch point to its last commit.
 
     Raises:
-        InputError: the patch cannot be written, or somebody else has made the branch meanwhile.
+        InputError: somebody else has made the branch meanwhile.
+        PopulationError: the disk does not take the patch.
     """
-    try:
-        write_whole(branch.file, branch.patch)
-    except OSError as error:
-        raise InputError(f"cannot write {branch.file}: {error.strerror}") from error
+    write_whole(branch.file, branch.patch)
     branch.repository.point(branch.name, branch.commits[-1][0], branch.was)
 
 

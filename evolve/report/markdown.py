@@ -32,6 +32,7 @@ from evolve.report.standing import (
 from evolve.report.status import call_counts
 from evolve.report.tree import result
 from evolve.settings import FILE, Settings, differing
+from population.disk import write_whole
 from population.lineage import descent
 from population.store import Population
 from population.variant import Purpose
@@ -47,7 +48,8 @@ def write_markdown(folder: Path, output: Path) -> None:
         output: the report's file; the picture has its name, and ends in ``.png``.
 
     Raises:
-        InputError: the folder is no run, has no champion, a file cannot be written, or matplotlib is missing.
+        InputError: the folder is no run, has no champion, a file cannot be one, or matplotlib is missing.
+        PopulationError: the run is damaged, or the disk does not take a file.
     """
     if output.resolve().parent == folder.resolve() and output.name in _OURS:
         raise InputError(f"{output} belongs to the run itself; give another -o")
@@ -55,13 +57,16 @@ def write_markdown(folder: Path, output: Path) -> None:
     with opened(folder) as population:
         if champion(population) is None:
             raise InputError(f"{folder} has no champion yet: its seed has not been measured")
-        drawn = output.with_suffix(".png")
-        text = markdown(population, settings_module.load(folder / FILE, {}), drawn.name)
-        picture.draw(population, drawn)
-    try:
-        output.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(f"cannot write {output}: {error.strerror}") from error
+        beside = output.with_suffix(".png")
+        text = markdown(population, settings_module.load(folder / FILE, {}), beside.name)
+        drawn = picture.draw(population)
+    for file in (output, beside):
+        if file.is_dir():
+            raise InputError(f"cannot write {file}: it is a folder")
+    if not output.parent.is_dir():
+        raise InputError(f"cannot write {output}: there is no folder {output.parent}")
+    write_whole(beside, drawn)
+    write_whole(output, text.encode("utf-8", "replace"))
 
 
 def markdown(population: Population, settings: Settings, drawn: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from evolve.errors import InputError
@@ -98,21 +98,20 @@ def course(population: Population) -> Course | None:
     return Course(tuple(reigns), others, base, used)
 
 
-def draw(population: Population, file: Path) -> None:
-    """Write the picture of a run as PNG.
+def draw(population: Population) -> bytes:
+    """Return the picture of a run as PNG.
 
     Raises:
-        InputError: there is nothing to draw, no matplotlib, or the file cannot be written.
+        InputError: there is nothing to draw, or no matplotlib.
     """
     check()
     found = course(population)
     if found is None:
         raise InputError(f"{population.folder} has nothing to draw: its seed has no score yet")
     figure = _figure(found, labelled(population), minimized=direction(population).value == "minimize")
-    try:
-        figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
-    except OSError as error:
-        raise InputError(f"cannot write {file}: {error.strerror or error}") from error
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=150, metadata={"Software": None})
+    return drawn.getvalue()
 
 
 def _figure(found: Course, name: str, minimized: bool) -> Any:

@@ -237,9 +237,13 @@ def test_a_run_without_a_champion_or_a_name_of_its_own_is_refused(
         write_markdown(whole.folder, whole.folder / "program.md")
     with pytest.raises(InputError, match="cannot write"):
         write_markdown(whole.folder, tmp_path / "nowhere" / "x.md")
+    for name in ("y.md", "z.png"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(InputError, match=f"cannot write .*{name}: it is a folder"):
+            write_markdown(whole.folder, (tmp_path / name).with_suffix(".md"))
     with pytest.raises(InputError, match="is not a run folder"):
         write_markdown(tmp_path, tmp_path / "x.md")
-    assert not list(tmp_path.glob("x.*"))
+    assert not [*tmp_path.glob("x.*"), *tmp_path.glob("y.png"), *tmp_path.glob("z.md")]
 
 
 def test_matplotlib_is_asked_for_by_the_name_of_its_extra(
