@@ -24,6 +24,7 @@ from evolve.report.untrusted import one_line
 from evolve.settings import Settings, differing
 from evolve.tracking.tracker import Told
 from operators.transcripts import SECRET_NAMES
+from population.errors import PopulationError
 from population.ledger import Event
 from population.store import Population
 from population.variant import Direction
@@ -122,7 +123,9 @@ class Feed:
         self.over = True
         self._waiting.clear()
         self._hang_up()
-        said = self._log.read_text("utf-8", "replace").strip().splitlines()
+        said: list[str] = []
+        with suppress(OSError):
+            said = self._log.read_text("utf-8", "replace").strip().splitlines()
         why = one_line(said[-1]) if said else f"exit code {self.process.returncode}"
         return f"{self.name} is told nothing more, the search goes on: {why} (see {self._log})"
 
@@ -152,8 +155,9 @@ class Tracked(Unmanaged):
             if fitness is not None:
                 self._send("numbers", self._evaluations, {"score": fitness.mean})
         elif variant is not None and event.kind == "champion":
-            source = self._population.source(variant.digest)
-            self._send("champion", self._evaluations, variant.id, source, one_line(variant.hypothesis))
+            with suppress(PopulationError):  # `fsck` says more of it
+                source = self._population.source(variant.digest).encode("utf-8", "replace").decode()
+                self._send("champion", self._evaluations, variant.id, source, one_line(variant.hypothesis))
         self.complain()
 
     def update(self, snapshot: Snapshot) -> None:
@@ -204,11 +208,14 @@ def tracked(display: Display, settings: Settings, population: Population) -> Ite
         differing(settings),
     )
     with ExitStack() as stack:
-        feeds = []
-        for name in dict.fromkeys(settings.track):
-            feeds.append(Feed(name, told))
-            stack.callback(feeds[-1].kill)
+        feeds: list[Feed] = []
         found = Tracked(display, population, feeds)
+        for name in dict.fromkeys(settings.track):
+            try:
+                feeds.append(Feed(name, told))
+                stack.callback(feeds[-1].kill)
+            except OSError as error:
+                found.note(f"{name} cannot be told, the search goes on: {error.strerror or error}")
         try:
             yield found
         finally:
@@ -237,9 +244,11 @@ def numbers(snapshot: Snapshot) -> dict[str, float]:
 
 
 def environment() -> Mapping[str, str]:
-    """Return our environment without the keys of models."""
-    return {
+    """Return our environment without the keys of models, with this package in reach."""
+    kept = {
         name: value
         for name, value in os.environ.items()
         if name.startswith(_OWN) or not name.endswith(SECRET_NAMES)
     }
+    paths = [str(Path(__file__).resolve().parents[2]), kept.get("PYTHONPATH", "")]
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}

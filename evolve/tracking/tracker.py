@@ -10,8 +10,6 @@ from typing import Protocol
 
 from evolve.errors import InputError
 
-_PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -57,5 +55,6 @@ def check(names: Sequence[str]) -> None:
         InputError: there is one.
     """
     for name in names:
-        if importlib.util.find_spec(_PACKAGES[name]) is None:
+        found = importlib.util.find_spec(name)
+        if found is None or found.origin is None:  # a folder of that name, such as wandb leaves, is none
             raise InputError(f"--track {name} needs a package: pip install 'evolve-train[{name}]'")

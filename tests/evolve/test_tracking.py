@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -219,11 +220,37 @@ def test_wandb_is_told_offline_under_the_id_of_the_search(
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
 def test_a_package_that_is_missing_is_named_by_its_extra(name: str) -> None:
-    if importlib.util.find_spec(name) is not None:
+    found = importlib.util.find_spec(name)
+    if found is not None and found.origin is not None:
         check([name])
     else:
         with pytest.raises(InputError, match=rf"--track {name} .*pip install 'evolve-train\[{name}\]'"):
             check([name])
+
+
+def test_a_folder_that_a_tracker_left_is_not_taken_for_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wandb").mkdir()
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "wandb", raising=False)
+    with pytest.raises(InputError, match="--track wandb needs a package"):
+        check(["wandb"])
+
+
+def test_a_search_that_cannot_start_a_tracker_goes_on(run: Population) -> None:
+    (run.folder / "logs").write_text("in the way")
+    kept = searched(run, "tensorboard")
+    assert kept.notes() == ["tensorboard cannot be told, the search goes on: File exists"]
+    assert (len(kept.events), kept.pictures) == (3, 2)
+
+
+def test_a_champion_whose_source_is_lost_is_no_end_of_the_search(run: Population) -> None:
+    needs("tensorboard")
+    (file,) = (run.folder / "variants").glob("*/*.py")
+    file.unlink()
+    assert searched(run, "tensorboard").notes() == []
+    assert board(run.folder).Scalars("best")
 
 
 def test_trackers_are_named_one_by_one_or_between_commas() -> None:
