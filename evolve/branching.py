@@ -109,14 +109,14 @@ def prepared(
 
 
 def publish(branch: Branch) -> None:
-    """Write the patch, and let the branch point to its last commit.
+    """Let the branch point to its last commit, and write the patch.
 
     Raises:
-        InputError: somebody else has made the branch meanwhile.
+        InputError: the branch cannot be: another stands in its way, or was made meanwhile.
         PopulationError: the disk does not take the patch.
     """
-    write_whole(branch.file, branch.patch)
     branch.repository.point(branch.name, branch.commits[-1][0], branch.was)
+    write_whole(branch.file, branch.patch)
 
 
 def _seed_path(folder: Path, repository: Repository) -> str:

@@ -254,3 +254,27 @@ def test_a_quiet_text_is_one_visible_line_that_calls_nobody(text: str) -> None:
         mark in "#@" and (after.isalnum() or after == "_") for mark, after in itertools.pairwise(said)
     )
     assert "://" not in said
+
+
+def test_any_folder_of_the_repository_will_do_and_one_without_a_working_tree(
+    run: Population, repo: Path, tmp_path: Path
+) -> None:
+    first = made(run, repo / "src", "one")
+    assert git(repo, "diff", "--name-only", "HEAD", first) == "src/train.py"
+    git(tmp_path, "clone", "-q", "--bare", str(repo), "bare")
+    git(tmp_path / "bare", "config", "user.name", "A Person")
+    git(tmp_path / "bare", "config", "user.email", "a@b.c")
+    made(run, tmp_path / "bare", "two", path="src/train.py")
+    assert git(tmp_path / "bare", "show", "two:src/train.py") + "\n" == BEST
+
+
+def test_a_branch_that_is_checked_out_elsewhere_or_stands_in_the_way_is_refused(
+    run: Population, repo: Path, tmp_path: Path
+) -> None:
+    git(repo, "worktree", "add", "-q", "-b", "elsewhere", str(tmp_path / "tree"))
+    with pytest.raises(InputError, match="the branch elsewhere is checked out"):
+        made(run, repo, "elsewhere", force=True)
+    with pytest.raises(InputError, match="git update-ref: ") as told:
+        made(run, repo, "elsewhere/x")
+    assert "\n" not in str(told.value)
+    assert not (run.folder / "champion.patch").exists()
