@@ -75,9 +75,10 @@ class Feed:
 
     def failure(self) -> str | None:
         """Say how it failed, once; None while it has not."""
-        if self.over or self.process.poll() is None:
+        if self.over:
             return None
-        return self._ended()
+        self._push()
+        return None if self.process.poll() is None else self._ended()
 
     def close(self, patience: float = PATIENCE) -> str | None:
         """Let it finish, and end it if it does not; say how it failed, None if it did not."""
