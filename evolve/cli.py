@@ -37,6 +37,7 @@ _MODULES: Mapping[str, str] = {
     "continue": "steering",
     "stop": "steering",
     "raise": "steering",
+    "report": "looking",
     "verify": "proving",
     "ablate": "proving",
     "compare-policies": "searching",

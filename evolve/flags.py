@@ -37,6 +37,7 @@ Device = Annotated[str | None, option("device")]
 Burst = Annotated[float | None, option("burst", "--burst", "--timeout")]
 Slots = Annotated[int | None, option("slots")]
 Sandbox = Annotated[str | None, option("sandbox")]
+Track = Annotated[list[str] | None, option("track")]
 Model = Annotated[list[str] | None, option("models", "--model")]
 ApiBase = Annotated[str | None, option("api_base")]
 Price = Annotated[
@@ -55,6 +56,7 @@ def given(words: Mapping[str, Any]) -> dict[str, Any]:
     """Return what flags say, by the names of settings."""
     flags = {name: value for name, value in words.items() if name in Settings.model_fields}
     flags |= {"models": tuple(words.get("model") or ()), "prices": _prices(words.get("price"))}
+    flags |= {"track": tuple(name.strip() for text in words.get("track") or () for name in text.split(","))}
     flags |= {"stages": _stages(words.get("stages"))}
     flags |= {"limits": tuple(words.get("limit") or ()), "also": tuple(words.get("also") or ())}
     flags |= {"copies": _copies(words.get("copy"))}

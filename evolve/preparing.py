@@ -22,6 +22,7 @@ from evolve.tasks.command import CommandTask
 from evolve.tasks.corpus import DataError
 from evolve.tasks.language import LanguageSettings, LanguageTask
 from evolve.tasks.own import OwnTask
+from evolve.tracking import tracker
 from operators import models
 from operators.llm import LiteLLM
 from operators.marking import marked
@@ -79,6 +80,7 @@ def prepare(
     Raises:
         InputError: one sentence on the first thing that cannot be used.
     """
+    tracker.check(settings.track)
     settings, notes = recognised(settings)
     settings = settings.model_copy(update=dict(policies.changed(settings.policy)))
     seed = _text(settings.seed_file, "the seed variant")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 
-from evolve import runs
+from evolve import machine, runs
 from evolve.briefing import Briefing
 from evolve.bursts import process, scratch
 from evolve.bursts.commanding import CommandExecutor, CommandPlan
@@ -18,6 +19,7 @@ from evolve.bursts.sandbox import Level
 from evolve.docket import recover
 from evolve.errors import EngineFault, EvolveError
 from evolve.interrupts import INTERRUPTED, supervised
+from evolve.machine import MACHINE
 from evolve.measuring import Brake
 from evolve.preparing import Prepared
 from evolve.report.live import Display
@@ -27,6 +29,7 @@ from evolve.settings import Settings
 from evolve.tasks.command import CommandTask
 from evolve.tasks.language import LanguageTask
 from evolve.tasks.task import Unseen
+from evolve.tracking.feed import tracked
 from evolve.wiring import Asking, number, search_of
 from operators.llm import LiteLLM
 from operators.local import LocalModelError, LocalServer
@@ -36,6 +39,7 @@ from population.ledger import Call, Event
 from population.store import Population
 
 _TRIES = 3  # starts of the local LLM server, one after the other, before the search gives up
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 _WATCH = 2.0  # seconds between two looks at the local LLM server
 
 
@@ -53,14 +57,16 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
         runs.check_data(population, prepared, folder)
         if runs.budgets(prepared.settings) != population.meta("budgets"):
             runs.keep_settings(folder, prepared.settings)
+        display = stack.enter_context(tracked(display, prepared.settings, population))
 
-        def tell(kind: str, text: str, **meta: object) -> None:
-            event = Event(kind, text, round(time.time(), 3))
+        def tell(kind: str, text: str, data: Mapping[str, object] = _NOTHING, **meta: object) -> None:
+            event = Event(kind, text, round(time.time(), 3), dict(data))
             population.commit(event, meta=meta)
             display.event(event)
 
         again = recover(population, crashed=population.meta("stopped", "") is None)
-        tell("started", _greeting(prepared), stopped=None, budgets=runs.budgets(prepared.settings))
+        on = {MACHINE: machine.facts(prepared.settings.device)}
+        tell("started", _greeting(prepared), on, stopped=None, budgets=runs.budgets(prepared.settings))
         for note in prepared.notes:
             tell("note", note)
         if population.torn:

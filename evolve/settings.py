@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -139,6 +140,9 @@ class Settings(BaseModel):
     owner: str | None = Field(None, description="who is responsible for the run; default: as git knows you")
     approve: Literal["none", "champion"] = Field(
         "none", description="champion: a new champion waits until a person approves of it"
+    )
+    track: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field(
+        (), description="where else the search is shown: tensorboard, mlflow, wandb"
     )
 
     # models
@@ -284,6 +288,29 @@ def dump(settings: Settings) -> str:
         text = f"# {name} =" if value is None else f"{name} = {_toml(value)}"
         lines.append(f"{text:<40} # {field.description}")
     return "\n".join(lines) + "\n"
+
+
+def differing(settings: Settings) -> dict[str, str]:
+    """Return the settings that are not the defaults, for other people's eyes.
+
+    Of a path, that is its last part; of an address, neither name nor password.
+    """
+    found = {name: getattr(settings, name) for name in Settings.model_fields}
+    return {
+        name: _shown(value) for name, value in found.items() if value != Settings.model_fields[name].default
+    }
+
+
+def _shown(value: Any) -> str:
+    """Write a setting in words."""
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, tuple):
+        return ", ".join(map(_shown, value))
+    text = str(value)
+    if "://" in text and (parts := urlsplit(text)).netloc:
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return text
 
 
 def _toml(value: Any) -> str:

@@ -75,6 +75,7 @@ def run(
     grace: Annotated[float | None, flags.option("grace")] = None,
     owner: Annotated[str | None, flags.option("owner")] = None,
     approve: Annotated[str | None, flags.option("approve")] = None,
+    track: flags.Track = None,
     model: flags.Model = None,
     api_base: flags.ApiBase = None,
     reply: Annotated[str | None, flags.option("reply")] = None,

@@ -18,6 +18,7 @@ from evolve.report.curves import finite, plot, sparkline
 from evolve.report.diffs import between, painted
 from evolve.report.shown import find
 from evolve.report.standing import champion, gain_over, labelled, outcome
+from evolve.report.studies import opening, study
 from evolve.report.terminal import plain_dict
 from evolve.report.tree import gain_text, result
 from evolve.report.untrusted import lines, one_line
@@ -77,6 +78,7 @@ def show_data(population: Population, name: str, diff: bool = False, prompt: boo
         "champion": best is not None and best.id == name,
         "verified": verified_data(population) if best is not None and best.id == name else None,
         "credit": credit_data(credits_of(population).get(name)),
+        "study": None if (file := study(population, name)) is None else str(file),
         "numbers": newest_weights(population, name),
         "descent": descent(population.variants, name),
         "measurements": [
@@ -126,6 +128,8 @@ def _facts(population: Population, variant: Variant) -> Table:
     table.add_row("born", f"generation {variant.generation}, island {variant.island}")
     if variant.tuned:
         table.add_row("tuned", Text(one_line(figures.assignments(variant.tuned))))
+    if (file := study(population, variant.id)) is not None:
+        table.add_row("study", opening(file))
     if (weights := weights_text(population, variant.id)) is not None:
         table.add_row("numbers", weights)
     if (credit := credits_of(population).get(variant.id)) is not None:

@@ -33,6 +33,7 @@ from evolve.report.standing import (
     worth,
 )
 from evolve.report.stops import stops, stops_data, stops_line
+from evolve.report.studies import studied, studies_line
 from evolve.report.tables import columns, model_name, section
 from evolve.report.terminal import plain_dict
 from evolve.report.untrusted import one_line
@@ -223,6 +224,7 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "variants": {"total": len(population.variants), **counts.states},
         "failures": dict(counts.failures),
         "refusals": dict(counts.refusals),
+        "studies": studied(population),
         "lessons": list(lessons_of(population)),
         "operators": [
             {**dataclasses.asdict(arm), "dollars_per_gain": arm.dollars_per_gain} for arm in counts.arms
@@ -385,6 +387,8 @@ def _bursts(population: Population, counts: Counts) -> RenderableType:
     table.add_row("variants", f"{len(population.variants)}: {_listed(counts.states)}")
     table.add_row("failed bursts", Text(_total(counts.failures), style="red" if counts.failures else ""))
     table.add_row("refusals", _total(counts.refusals))
+    if (tuned := studies_line(population)) is not None:
+        table.add_row("studies", tuned)
     if lessons := lessons_of(population):
         table.add_row("lessons", f"{len(lessons)} in {population.folder / LESSONS}")
     return table

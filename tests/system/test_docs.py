@@ -124,6 +124,13 @@ class Desk:
         return [*found, *BUDGETS.get(found[0], ())]
 
 
+def committed(folder: Path) -> None:
+    """Make a folder a git repository with its seed in it."""
+    who = (("config", "user.name", "A"), ("config", "user.email", "a@b.c"))
+    for words in (("init", "-q"), *who, ("add", "train.py"), ("commit", "-q", "-m", "the seed")):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)
+
+
 @pytest.fixture(scope="module")
 def desk(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     language, own, task, fresh = map(tmp_path_factory.mktemp, ("language", "own", "task", "fresh"))
@@ -135,6 +142,7 @@ def desk(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]
     (language / "directions.md").write_text("Be bold.\n")
     (language / "evolve.toml").write_text(SETTINGS)
     make(language / "made", text, BETTER, burst=0.2, evaluations=4)
+    committed(language)
     packing = ROOT / "examples" / "evaluators" / "packing"
     for place in (own / "examples" / "evaluators" / "packing", own / "path" / "to" / "folder"):
         shutil.copytree(packing, place)

@@ -7,6 +7,7 @@ import pytest
 
 from evolve.errors import InputError
 from evolve.report.show import show, show_data
+from evolve.report.status import status, status_data
 from population.store import Population
 
 Render = Callable[..., str]
@@ -68,3 +69,26 @@ def test_the_data_holds_measurements_source_and_diff(run: Population) -> None:
     assert "LR = 7e-3" in data["source"]
     assert "-LR = 3e-3" in data["diff"]
     json.dumps(data, allow_nan=False)
+
+
+def test_the_command_that_opens_the_study_of_a_tuned_variant_is_shown(
+    run: Population, render: Render
+) -> None:
+    assert "optuna-dashboard" not in render(show(run, "v1"), 300)
+    assert show_data(run, "v1")["study"] is None
+    file = run.folder / "studies" / "v1.log"
+    file.parent.mkdir()
+    file.write_text("")
+    assert f"optuna-dashboard {file}" in render(show(run, "v1"), 300)
+    assert show_data(run, "v1")["study"] == str(file)
+    assert "optuna-dashboard" not in render(show(run, "v0"), 300)
+
+
+def test_status_opens_the_study_of_the_champion_or_else_the_newest(run: Population, render: Render) -> None:
+    folder = run.folder / "studies"
+    folder.mkdir()
+    assert "studies" not in render(status(run, running=False), 300)
+    for name, first in (("v0", "v0"), ("v3", "v3"), ("v1", "v1")):
+        (folder / f"{name}.log").write_text("")
+        assert f"optuna-dashboard {folder / first}.log" in render(status(run, running=False), 300)
+    assert status_data(run, running=False)["studies"] == ["v1", "v3", "v0"]
