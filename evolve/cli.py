@@ -25,6 +25,8 @@ _MODULES: Mapping[str, str] = {
     "tree": "looking",
     "show": "looking",
     "best": "looking",
+    "report": "looking",
+    "serve": "serving",
     "verify": "proving",
     "ablate": "proving",
     "compare-policies": "searching",
