@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from evolve import finding
 from evolve.commands.common import AnyRun, Json, chosen, console, named, report, write
 from evolve.errors import InputError
 from evolve.finding import opened
+from evolve.page.frozen import frozen
 from evolve.report.best import best as best_of
 from evolve.report.best import best_data, best_line
 from evolve.report.show import show as show_of
@@ -21,6 +23,10 @@ from evolve.report.terminal import to_json
 from evolve.report.tree import tree as tree_of
 from evolve.report.tree import tree_data
 from evolve.report.untrusted import code
+from population.store import Population
+
+REPORTS: Mapping[str, Callable[[Population], str]] = {".html": frozen}
+"""What writes a report of each kind, by the ending of its file's name."""
 
 app = typer.Typer()
 
@@ -75,3 +81,24 @@ def best(
             print(code(source) if console.is_terminal else source, end="")
         else:
             console.print(best_line(population))
+
+
+@app.command("report")
+def report_to(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="file to write: NAME.html, one file with the whole page")
+    ],
+    folder: AnyRun = None,
+    as_json: Json = False,
+) -> None:
+    """Write what a run came to into one file that needs nothing else."""
+    written_by = REPORTS.get(output.suffix.lower())
+    if written_by is None:
+        raise InputError(f"{output}: a report's name ends in {' or '.join(REPORTS)}")
+    folder = chosen(folder)
+    with opened(folder) as population:
+        write(output, written_by(population))
+    if as_json:
+        print(to_json({"file": str(output), "bytes": output.stat().st_size}))
+    else:
+        console.print(f"{output} ({output.stat().st_size / 1e6:.1f} MB)", markup=False, highlight=False)

@@ -1,5 +1,6 @@
 // What every chart has in common.
 
+import { byId } from "./dom.js";
 import { colours } from "./theme.js";
 
 const CONFIG = { responsive: true, displaylogo: false, scrollZoom: true, displayModeBar: "hover",
@@ -8,6 +9,13 @@ const CONFIG = { responsive: true, displaylogo: false, scrollZoom: true, display
 // Ten thousand dots want WebGL; where a browser has none, they are drawn all the same, slowly.
 const WEBGL = document.createElement("canvas").getContext("webgl") !== null;
 export const MANY = WEBGL ? "scattergl" : "scatter";
+
+// plotly is large: what can be read without it is shown before it is there.
+const ready = window.Plotly ? Promise.resolve()
+  : new Promise((done, failed) => {
+    byId("plotly").addEventListener("load", done);
+    byId("plotly").addEventListener("error", () => failed(new Error("The charts cannot be drawn: plotly did not load.")));
+  });
 
 // plotly reads some HTML in titles and labels: these characters are spelled out.
 export function plain(text) {
@@ -20,7 +28,8 @@ export function axis(title, more = {}) {
     linecolor: now.line, tickfont: { color: now.dim }, automargin: true, ...more };
 }
 
-export function draw(place, traces, layout, config = {}) {
+export async function draw(place, traces, layout, config = {}) {
+  await ready;
   const now = colours();
   const whole = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 56, r: 14, t: 10, b: 42 },

@@ -6,7 +6,7 @@ import { MANY, axis, draw, listen } from "./charts.js";
 import { matching } from "./variants.js";
 
 const look = { colour: "score", arranged: "score" };
-const SYMBOLS = { scored: "circle", failed: "x", stopped: "triangle-down", waiting: "circle-open" };
+const SYMBOLS = { scored: "circle", failed: "x", stopped: "triangle-down", waiting: "square" };
 const SHADES = 48;
 let shown = null; // what is drawn, for those who point at it
 let chosen = null;
@@ -144,7 +144,7 @@ function byWord(graph, now) {
 
 function legend(run, found, now, heights) {
   const shapes = run.graph.words.state.map((state) =>
-    ({ scored: "● scored", failed: "✕ failed", stopped: "▼ stopped", waiting: "○ waiting" })[state] || state);
+    ({ scored: "● scored", failed: "✕ failed", stopped: "▼ stopped", waiting: "■ waiting" })[state] || state);
   fill(byId("legend"),
     found.map(([colour, word]) => el("span", {}, swatch(colour), word)),
     el("span", {}, swatch(now.star), "★ champion and its descent"),

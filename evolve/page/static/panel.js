@@ -115,9 +115,9 @@ function showTrials(place, one) {
   }
   const dimensions = moved.map(([name, values]) => dimension(name, pick(values)));
   dimensions.push(dimension(one.score, pick(one.trials.score)));
-  Plotly.newPlot(place, [{ type: "parcoords", dimensions, labelangle: -20, labelfont: { color: now.text, size: 11 }, tickfont: { color: now.dim, size: 10 },
+  draw(place, [{ type: "parcoords", dimensions, labelangle: -20, labelfont: { color: now.text, size: 11 }, tickfont: { color: now.dim, size: 10 },
     rangefont: { color: now.dim, size: 10 }, line: { color: pick(one.trials.score), colorscale: "Viridis", showscale: false } }],
-  { paper_bgcolor: "rgba(0,0,0,0)", margin: { l: 50, r: 50, t: 70, b: 20 }, font: { color: now.text } }, { displayModeBar: false, responsive: true });
+  { paper_bgcolor: "rgba(0,0,0,0)", margin: { l: 50, r: 50, t: 70, b: 20 }, font: { color: now.text } }, { displayModeBar: false });
 }
 
 function dimension(name, values) {

@@ -34,7 +34,7 @@ function operators(run) {
   const calls = run.calls.map((one) => [one.model, one.outcome, one.calls, one.prompt, one.reply, one.seconds, one.dollars]);
   fill(byId("operators"), el("h2", { text: "Operators and models" }),
     table("Operators", [["operator"], ["model"], ["tried", "number"], ["refused", "number"], ["failed", "number"],
-      ["improved", "number"], ["share", "number"], ["gain per burst, as expected now", "number"]], rows),
+      ["improved", "number"], ["share", "number"], ["expected gain per burst", "number"]], rows),
     calls.length ? el("h3", { text: "LLM calls" }) : null,
     calls.length ? table("LLM calls", [["model"], ["outcome"], ["calls", "number"], ["prompt", "number"], ["reply", "number"],
       ["s/call", "number"], ["dollars", "number"]], calls) : null);
