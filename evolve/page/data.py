@@ -40,7 +40,6 @@ from evolve.report.status import (
     told,
 )
 from evolve.report.stops import stops, stops_line
-from evolve.report.terminal import plain_dict
 from evolve.report.tree import champion_line, result
 from evolve.report.untrusted import one_line
 from evolve.report.verified import recorded, verified_line
@@ -62,7 +61,7 @@ def overview(population: Population, running: bool) -> dict[str, Any]:
     counts = count(population)
     decimals = figures.places(population.noise())
     now = standing(population)
-    data = {
+    return {
         "name": population.folder.resolve().name,
         "running": running,
         "ended": _ended(population, running),
@@ -87,7 +86,6 @@ def overview(population: Population, running: bool) -> dict[str, Any]:
         "course": course(population),
         "graph": columns(population),
     }
-    return plain_dict(data)
 
 
 def _ended(population: Population, running: bool) -> str:

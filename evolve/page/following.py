@@ -16,7 +16,7 @@ from evolve.page.detail import detail
 from evolve.report.terminal import to_json
 
 SHORTEST = 1.0  # seconds between two looks
-_REST = 4.0  # times as long as it took is a view left alone before it is worked out again
+_REST = 2.0  # times as long as it took is a view left alone before it is worked out again
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ function real(run) {
   return card("Is the gain real?",
     el("p", { class: "big" }, el("span", { class: run.champion?.helps ? "good" : "", text: run.champion?.gain || "no gain yet" }),
       " ", el("span", { class: `badge ${kind}`, text: word })),
-    el("p", { text: run.real.text }), trust);
+    el("p", { class: "dim", text: `${run.score} over the seed` }), el("p", { text: run.real.text }), trust);
 }
 
 export function mostHelpful(run) {

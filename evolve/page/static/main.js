@@ -86,6 +86,7 @@ function redraw() {
   const other = (to) => { location.hash = `run=${to}`; };
   showStatus(run, state.from.live);
   showCards(run);
+  performance.mark("answers");
   showSideBySide(state.runs, other);
   showGraphControls(redrawGraph);
   showFilters(run, refilter);
