@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 from evolve.finding import is_running
@@ -17,9 +16,7 @@ from population.store import Population
 HELD = 1000
 """Variants of which the file holds everything: of a larger run, those that a reader asks for most."""
 
-_IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
-_EXPORT = re.compile(r"^export ((?:async )?(?:function|const) (\w+))", re.MULTILINE)
-_LINKED = re.compile(r"^<(?:link rel=\"stylesheet\"|script) .*\n", re.MULTILINE)
+_LINKED = re.compile(r"^<(?:link rel=\"(?:stylesheet|preload)\"|script) .*\n", re.MULTILINE)
 
 
 def frozen(population: Population) -> str:
@@ -38,21 +35,10 @@ def frozen(population: Population) -> str:
             rest,
             f'<script type="application/json" id="frozen">{_data(data)}</script>\n',
             f"<script>{_script(assets.plotly().read_text(encoding='utf-8'))}</script>\n",
-            f"<script>\n{_script(bundle())}</script>\n",
+            f"<script>\n{_script(assets.bundle())}</script>\n",
             "</body>\n</html>\n",
         )
     )
-
-
-def bundle(folder: Path = assets.STATIC) -> str:
-    """Return our modules as one script, each a function that returns what it exports."""
-    made = []
-    for name in assets.MODULES:
-        text = (folder / f"{name}.js").read_text(encoding="utf-8")
-        exported = ", ".join(known for _, known in _EXPORT.findall(text))
-        body = _EXPORT.sub(r"\1", _IMPORT.sub(r"const \1 = $\2;", text))
-        made.append(f"const ${name} = (() => {{\n{body}return {{ {exported} }};\n}})();\n")
-    return '"use strict";\n' + "".join(made)
 
 
 def _data(data: Any) -> str:

@@ -1,7 +1,7 @@
 """The page, served: its files, the runs as JSON, and a stream that says when a run has changed.
 
     /                            the page
-    /static/NAME                 its files; /static/plotly.min.js from plotly's package
+    /static/NAME                 page.css, page.js (our modules as one), plotly.min.js (from its package)
     /api/runs                    the runs, by number
     /api/run/N                   all that the page shows of a run
     /api/run/N/variant/ID        all that it shows of a variant
@@ -23,8 +23,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
 from evolve.errors import InputError
 from evolve.page import assets
@@ -47,6 +46,7 @@ def app(runs: Sequence[Path], guard: Guard, ending: Callable[[], bool] = lambda:
     Raises:
         InputError: one of them is no run.
     """
+    plotly, script = assets.plotly(), assets.bundle()
     followed = [Followed(folder) for folder in runs]
 
     def chosen(request: Request) -> Followed:
@@ -78,8 +78,9 @@ def app(runs: Sequence[Path], guard: Guard, ending: Callable[[], bool] = lambda:
     return Starlette(
         routes=[
             Route("/", lambda _: FileResponse(assets.STATIC / "index.html")),
-            Route("/static/plotly.min.js", lambda _: FileResponse(assets.plotly())),
-            Mount("/static", StaticFiles(directory=assets.STATIC)),
+            Route("/static/page.css", lambda _: FileResponse(assets.STATIC / "page.css")),
+            Route("/static/page.js", lambda _: Response(script, media_type="text/javascript")),
+            Route("/static/plotly.min.js", lambda _: FileResponse(plotly)),
             Route("/api/runs", listed),
             Route("/api/run/{number:int}", run),
             Route("/api/run/{number:int}/variant/{name}", variant),

@@ -1,6 +1,6 @@
 // What every chart has in common.
 
-import { byId } from "./dom.js";
+import { el } from "./dom.js";
 import { colours } from "./theme.js";
 
 const CONFIG = { responsive: true, displaylogo: false, scrollZoom: true, displayModeBar: "hover",
@@ -10,12 +10,17 @@ const CONFIG = { responsive: true, displaylogo: false, scrollZoom: true, display
 const WEBGL = document.createElement("canvas").getContext("webgl") !== null;
 export const MANY = WEBGL ? "scattergl" : "scatter";
 
-// plotly is large: what can be read without it is shown before it is there.
-const ready = window.Plotly ? Promise.resolve()
-  : new Promise((done, failed) => {
-    byId("plotly").addEventListener("load", done);
-    byId("plotly").addEventListener("error", () => failed(new Error("The charts cannot be drawn: plotly did not load.")));
+// plotly is large, and takes long to begin: what can be read without it is on the screen before.
+let begun = null;
+
+function ready() {
+  begun ||= window.Plotly ? Promise.resolve() : new Promise((done, failed) => {
+    const wrong = () => failed(new Error("The charts cannot be drawn: plotly did not load."));
+    const begin = () => document.head.append(el("script", { src: "/static/plotly.min.js", on: { load: done, error: wrong } }));
+    requestAnimationFrame(() => setTimeout(begin));
   });
+  return begun;
+}
 
 // plotly reads some HTML in titles and labels: these characters are spelled out.
 export function plain(text) {
@@ -29,7 +34,7 @@ export function axis(title, more = {}) {
 }
 
 export async function draw(place, traces, layout, config = {}) {
-  await ready;
+  await ready();
   const now = colours();
   const whole = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 56, r: 14, t: 10, b: 42 },

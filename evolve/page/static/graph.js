@@ -100,12 +100,13 @@ function edges(graph, at, now) {
     x.push(parent, n, null);
     y.push(at[parent], at[n], null);
   }));
-  return { type: MANY, mode: "lines", x, y, hoverinfo: "skip", line: { color: now.line, width: 1 },
+  // not by WebGL: there each of many thousand lines is a triangle or two, and moving them stumbles
+  return { type: "scatter", mode: "lines", x, y, hoverinfo: "skip", line: { color: now.line, width: 1, simplify: false },
     opacity: graph.id.length > 2000 ? 0.35 : 0.8 };
 }
 
 function path(line, at) {
-  return { type: MANY, mode: "lines", x: line, y: line.map((n) => at[n]), hoverinfo: "skip" };
+  return { type: "scatter", mode: "lines", x: line, y: line.map((n) => at[n]), hoverinfo: "skip" };
 }
 
 function sizes(graph, keep) {
