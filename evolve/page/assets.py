@@ -16,6 +16,7 @@ MODULES = (
     "cards",
     "tables",
     "variants",
+    "edges",
     "graph",
     "course",
     "panel",

@@ -69,7 +69,7 @@ function works(run) {
   const tried = run.operators.filter((one) => one.tried);
   const best = tried.find((one) => one.rate !== null) || tried.reduce(
     (top, one) => (!top || one.improved / one.tried > top.improved / top.tried ? one : top), null);
-  if (!best) return card("Which operator works best?", el("p", { text: "None was used yet." }));
+  if (!best || (best.rate === null && !best.improved)) return card("Which operator works best?", el("p", { text: "None has improved on a parent yet." }));
   const expected = best.rate === null ? "" : `; the search expects ${best.rate.toPrecision(2)} gain per burst of it`;
   return card("Which operator works best?",
     el("p", { class: "big", text: best.operator }),

@@ -3,6 +3,7 @@
 import { byId, choose, el, fill, select } from "./dom.js";
 import { colours, ramp } from "./theme.js";
 import { MANY, axis, draw, listen } from "./charts.js";
+import { drawEdges } from "./edges.js";
 import { matching } from "./variants.js";
 
 const look = { colour: "score", arranged: "score" };
@@ -35,11 +36,10 @@ export async function showGraph(run, name) {
   const line = graph.line;
   const star = line.length ? [line[line.length - 1]] : [];
   const traces = [
-    edges(graph, heights.at, now),
-    { ...path(line, heights.at), line: { color: now.star, width: 3 } },
     { type: MANY, mode: "markers", x: graph.id.map((_, n) => n), y: heights.at, hoverinfo: "none",
       marker: { color: dots.colours, size: sizes(graph, keep), symbol: graph.state.map((n) => SYMBOLS[graph.words.state[n]]),
         line: { width: 0 } } },
+    { type: MANY, mode: "lines", x: line, y: line.map((n) => heights.at[n]), hoverinfo: "skip", line: { color: now.star, width: 3 } },
     { type: MANY, mode: "markers", x: star, y: star.map((n) => heights.at[n]), hoverinfo: "skip",
       marker: { color: now.star, size: 20, symbol: "star", line: { color: now.text, width: 1 } } },
     ring(graph, heights.at, now),
@@ -49,6 +49,9 @@ export async function showGraph(run, name) {
     yaxis: axis(heights.title, { ...heights.axis, zeroline: false }),
     dragmode: "pan", hovermode: "closest", hoverdistance: 12, uirevision: `${name} ${look.arranged}`,
   });
+  const many = graph.id.length > 300; // then lines to who has no score would hide the others
+  const parents = heights.rail && many ? graph.parents.map((above, n) => (graph.score[n] === null ? [] : above)) : graph.parents;
+  drawEdges(place, parents, heights.at, now);
   listen(place, "plotly_click", (event) => choose(shown.run.graph.id[event.points[0].x]));
   listen(place, "plotly_hover", (event) => point(event));
   listen(place, "plotly_unhover", () => { byId("tip").hidden = true; });
@@ -59,7 +62,7 @@ export function mark(name) {
   chosen = name;
   if (!shown || !byId("graph").data) return;
   const { x, y } = ring(shown.run.graph, shown.heights.at, colours());
-  Plotly.restyle(byId("graph"), { x: [x], y: [y] }, [4]);
+  Plotly.restyle(byId("graph"), { x: [x], y: [y] }, [3]);
 }
 
 function ring(graph, at, now) {
@@ -91,22 +94,6 @@ function heightsOf(run) {
   const range = less ? [rail + room, from - room] : [rail - room, to + room];
   const clipped = clip ? graph.score.filter((score) => score !== null && (score < from || score > to)).length : 0;
   return { at, title: `${run.score}: up is better`, axis: { range }, rail: graph.score.includes(null), clipped };
-}
-
-function edges(graph, at, now) {
-  const x = [];
-  const y = [];
-  graph.parents.forEach((parents, n) => parents.forEach((parent) => {
-    x.push(parent, n, null);
-    y.push(at[parent], at[n], null);
-  }));
-  // not by WebGL: there each of many thousand lines is a triangle or two, and moving them stumbles
-  return { type: "scatter", mode: "lines", x, y, hoverinfo: "skip", line: { color: now.line, width: 1, simplify: false },
-    opacity: graph.id.length > 2000 ? 0.35 : 0.8 };
-}
-
-function path(line, at) {
-  return { type: "scatter", mode: "lines", x: line, y: line.map((n) => at[n]), hoverinfo: "skip" };
 }
 
 function sizes(graph, keep) {

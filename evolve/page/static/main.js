@@ -90,8 +90,8 @@ function redraw() {
   showSideBySide(state.runs, other);
   showGraphControls(redrawGraph);
   showFilters(run, refilter);
-  showVariants(run, refilter);
   redrawGraph();
+  showVariants(run, refilter);
   showCourseControls(redraw);
   showCourse(run, state.runs.filter(Boolean));
   showTables(run);
