@@ -73,14 +73,14 @@ def lanes(variants: Sequence[Variant], line: Sequence[str]) -> list[int]:
     """
     places = {variant.id: place for place, variant in enumerate(variants)}
     first_parent = [next((places[p] for p in variant.parents if p in places), -1) for variant in variants]
-    trunk = _trunks(first_parent, {places[name] for name in line})
-    found = [0] * len(variants)
-    lane_ends: dict[int, int] = {0: len(variants)} if line else {}
     champions = {places[name] for name in line}
+    trunk = _trunks(first_parent, champions)
+    found = [0] * len(variants)
+    lane_ends: dict[int, int] = {}
     for place, parent in enumerate(first_parent):
         if place in champions:
             continue
-        if parent >= 0 and trunk[parent] == place:
+        if parent >= 0 and parent not in champions and trunk[parent] == place:
             found[place] = found[parent]
             continue
         end = place
