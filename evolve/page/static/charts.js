@@ -13,7 +13,7 @@ export const MANY = WEBGL ? "scattergl" : "scatter";
 // plotly is large, and takes long to begin: what can be read without it is on the screen before.
 let begun = null;
 
-function ready() {
+export function ready() {
   begun ||= window.Plotly ? Promise.resolve() : new Promise((done, failed) => {
     const wrong = () => failed(new Error("The charts cannot be drawn: plotly did not load."));
     const begin = () => document.head.append(el("script", { src: "/static/plotly.min.js", on: { load: done, error: wrong } }));

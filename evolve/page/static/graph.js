@@ -2,7 +2,7 @@
 
 import { byId, choose, el, fill, select } from "./dom.js";
 import { colours, ramp } from "./theme.js";
-import { MANY, axis, draw, listen } from "./charts.js";
+import { MANY, axis, draw, listen, ready } from "./charts.js";
 import { drawEdges } from "./edges.js";
 import { matching } from "./variants.js";
 
@@ -26,6 +26,7 @@ export function showGraphControls(again) {
 }
 
 export async function showGraph(run, name) {
+  await ready(); // somebody may choose a variant before that
   const { graph } = run;
   const now = colours();
   const place = byId("graph");

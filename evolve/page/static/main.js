@@ -41,7 +41,8 @@ async function look(number, name) {
   const moved = number !== state.number || !state.runs[number];
   state.number = number;
   if (moved) {
-    state.detail = null;
+    state.name = state.detail = null;
+    mark(null);
     showPicker(state.from.names, number, (to) => { location.hash = `run=${to}`; });
     state.runs[number] = await state.from.run(number);
     showNothing(FIRST);
@@ -90,10 +91,9 @@ function redraw() {
   showSideBySide(state.runs, other);
   showGraphControls(redrawGraph);
   showFilters(run, refilter);
-  redrawGraph();
+  showCourseControls(redrawCourse);
+  redrawGraph().then(redrawCourse);
   showVariants(run, refilter);
-  showCourseControls(redraw);
-  showCourse(run, state.runs.filter(Boolean));
   showTables(run);
   if (state.detail) showPanel(state.detail);
 }
@@ -103,11 +103,19 @@ function refilter() {
   redrawGraph();
 }
 
-function redrawGraph() {
-  showGraph(state.runs[state.number], `${state.number}`).then(() => {
-    performance.mark("graph");
-    document.body.dataset.drawn = state.runs[state.number].version; // for whoever waits for it
-  });
+async function redrawGraph() {
+  const run = state.runs[state.number];
+  try {
+    await showGraph(run, `${state.number}`);
+  } catch (error) {
+    say(error.message);
+  }
+  performance.mark("graph");
+  document.body.dataset.drawn = run.version; // for whoever waits for it
+}
+
+function redrawCourse() {
+  showCourse(state.runs[state.number], state.runs.filter(Boolean)).catch((error) => say(error.message));
 }
 
 function say(text) {
