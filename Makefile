@@ -16,13 +16,13 @@ run: $(READY)
 
 test: unit
 	$(BIN)/python -m pytest tests -m slow -n 2
-	$(BIN)/python -m pytest tests/system -m system
+	$(BIN)/python -m pytest tests/system tests/browser -m system
 
 crash: $(READY)
 	$(BIN)/python -m tests.system.harness
 
 unit: $(READY)
-	$(BIN)/python -m pytest tests --ignore=tests/system -m 'not slow' -n 2
+	$(BIN)/python -m pytest tests --ignore=tests/system --ignore=tests/browser -m 'not slow' -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -131,6 +131,36 @@ class Journal:
             if not self._sound:
                 self._cut_back()
 
+    def catch_up(self) -> list[Change] | None:
+        """Take in what was committed since, and return it; None where a snapshot took the place of the file.
+
+        For a journal that was opened for reading. A commit that is being written counts as not made.
+
+        Raises:
+            Corrupt: see ``replay``.
+        """
+        here = os.fstat(self._file)
+        try:
+            if not os.path.samestat(here, self.path.stat()):
+                return None
+        except FileNotFoundError:
+            return []  # what was read stays readable
+        found: list[Change] = []
+        with open(self._file, "rb", buffering=_CHUNK, closefd=False) as file:
+            file.seek(self._size)
+            start = self._size
+            for line in lines(file, here.st_size - start):
+                body = line.body
+                if body is None and start + line.offset + len(line.data) < here.st_size:
+                    raise Corrupt(self.path, f"byte {start + line.offset} begins a damaged line")
+                if body is None:
+                    break
+                for table, number, place, text in placed(body, start + line.at):
+                    take(self.tables, table, number, place, text)
+                    found.append((table, number, None if number is not None and place is None else text))
+                self._size = start + line.offset + len(line.data)
+        return found
+
     def text(self, place: Place) -> bytes:
         """Return the JSON text of a document."""
         if isinstance(place, bytes):

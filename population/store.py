@@ -45,12 +45,21 @@ class Population:
 
     def __init__(self, folder: Path, opened: Journal, lock: Lock | None) -> None:
         self.folder = folder
-        self.torn = opened.torn
-        self.db = JournalDB(JournalStorage(opened, lock))
-        self._journal = opened
         self._lock = lock
-        self._views = Views(opened)
-        self._views.load()
+        self._take_up(opened)
+
+    def _take_up(self, opened: Journal) -> None:
+        """Show what this journal holds."""
+        self.torn = opened.torn
+        self.db = JournalDB(JournalStorage(opened, self._lock))
+        self._journal = opened
+        self._load()
+
+    def _load(self) -> None:
+        """Take in all that is stored."""
+        views = Views(self._journal)
+        views.load()
+        self._views = views
 
     @classmethod
     def create(cls, folder: Path) -> Population:
@@ -88,6 +97,27 @@ class Population:
     @classmethod
     def _opened(cls, folder: Path, lock: Lock | None) -> Population:
         return cls(folder, Journal(folder / JOURNAL, write=lock is not None), lock)
+
+    def refresh(self) -> bool:
+        """Take in what another process has committed since; return whether there was anything.
+
+        For a population that was opened for reading: what it costs is in proportion to what is new.
+
+        Raises:
+            ReadOnly: it was opened for writing, so that nobody else does.
+            NotARun, Corrupt: as in ``open``.
+        """
+        if self._lock is not None:
+            raise ReadOnly(
+                self._journal.path, "a population that is written here has nothing to catch up with"
+            )
+        changes = self._journal.catch_up()
+        if changes is None:
+            self._take_up(Journal(self._journal.path))
+            return True
+        if any(self._views.take(*change) for change in changes):
+            self._load()
+        return bool(changes)
 
     @property
     def variants(self) -> Mapping[str, Variant]:
@@ -139,6 +169,10 @@ class Population:
     def scores(self, variant: str) -> Sequence[Score]:
         """Return what decisions need of a variant's measurements, in order; nothing is read from the disk."""
         return tuple(self._views.scores.get(variant, ()))
+
+    def scores_in_order(self) -> Sequence[Score]:
+        """Return the same of all variants, in the order of their coming."""
+        return self._views.in_order()
 
     def spread(self) -> Noise:
         """Return the noise of one burst, pooled over all replicates."""

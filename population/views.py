@@ -77,6 +77,7 @@ class Views:
         self._calls: list[int] = []
         self._events: list[int] = []
         self._kinds: defaultdict[str, list[int]] = defaultdict(list)
+        self._newest: dict[str, int] = {}
 
     def load(self) -> None:
         """Take in all that is stored.
@@ -96,6 +97,7 @@ class Views:
 
     def add(self, table: str, number: int, text: bytes) -> None:
         """Take in a document (ValueError if it is no record)."""
+        self._newest[table] = max(number, self._newest.get(table, 0))
         if table == TABLES[Variant]:
             self._add_variant(number, records.variant(text))
         elif table == TABLES[Measurement]:
@@ -112,6 +114,25 @@ class Views:
             self.places[table, note.key] = number
             self._keys[table, number] = note.key
 
+    def take(self, table: str, number: int | None, text: bytes | None) -> bool:
+        """Take in a change that another process made; return whether all must be loaded anew for it instead.
+
+        A search adds documents, replaces variants, and keeps and removes notes; a hand may do anything.
+        """
+        if not (table in TABLES.values() or records.holds_notes(table)):
+            return False  # somebody's own
+        if number is None:
+            return True
+        if text is None:
+            if (table, number) not in self._keys:
+                return True
+            self.forget(table, number)
+            return False
+        if table in TABLES.values() and table != TABLES[Variant] and number <= self._newest.get(table, 0):
+            return True
+        self.add(table, number, text)
+        return False
+
     def forget(self, table: str, number: int) -> None:
         """Leave out the note of this number from now on."""
         key = self._keys.pop((table, number))
@@ -122,6 +143,15 @@ class Views:
         """Return the measurements of a variant, in order."""
         numbers = self._measured.get(variant, ())
         return tuple(Lazy(self._journal, TABLES[Measurement], numbers, records.measurement))
+
+    def in_order(self) -> list[Score]:
+        """Return what decisions need of all measurements, in the order of their coming."""
+        numbered = (
+            pair
+            for name, scores in self.scores.items()
+            for pair in zip(self._measured[name], scores, strict=True)
+        )
+        return [score for _, score in sorted(numbered, key=lambda pair: pair[0])]
 
     @property
     def calls(self) -> Sequence[Call]:

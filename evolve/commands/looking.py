@@ -17,7 +17,6 @@ from evolve.report.best import best as best_of
 from evolve.report.best import best_data, best_line
 from evolve.report.dot import dot
 from evolve.report.live import Display, JsonDisplay, PlainDisplay
-from evolve.report.markdown import write_markdown
 from evolve.report.pair import pair, pair_data
 from evolve.report.ranking import ranking, ranking_data
 from evolve.report.show import show as show_of
@@ -152,17 +151,3 @@ def best(
             print(code(source) if console.is_terminal else source, end="")
         else:
             console.print(best_line(population))
-
-
-@app.command("report")
-def report_file(
-    folder: AnyRun = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="file to write, such as report.md")] = Path(
-        "report.md"
-    ),
-) -> None:
-    """Write a report of a run, with a picture beside it, for a pull request."""
-    if output.suffix != ".md":
-        raise InputError(f"-o {output}: a report ends in .md")
-    write_markdown(chosen(folder), output)
-    console.print(f"{output}, {output.with_suffix('.png')}", markup=False)

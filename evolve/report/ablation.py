@@ -42,7 +42,6 @@ def recorded(population: Population) -> Ablation | None:
 
 def ablated(found: Ablation) -> RenderableType:
     """Show the table, what all hunks are worth together, and how to read it."""
-    decimals = _decimals(found)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for heading in ("#", "lines"):
         table.add_column(heading, no_wrap=True, justify="right")
@@ -56,13 +55,13 @@ def ablated(found: Ablation) -> RenderableType:
             str(row.number),
             str(first) if first == last else f"{first}-{last}",
             Text(one_line(row.change), overflow="ellipsis", no_wrap=True),
-            _cell(row.left_out, decimals),
-            _cell(row.alone, decimals),
+            effect_text(row.left_out, found),
+            effect_text(row.alone, found),
             Text(row.verdict.value, style=STYLES[row.verdict]),
         )
-    whole = Text("all together ").append_text(_cell(found.whole, decimals))
+    whole = Text("all together ").append_text(effect_text(found.whole, found))
     failures = [Text(one_line(failure), style="red") for failure in found.failures]
-    return Group(table, Text(), whole, *failures, Text(_said(found, decimals), style="dim"))
+    return Group(table, Text(), whole, *failures, Text(account(found), style="dim"))
 
 
 def ablated_data(found: Ablation) -> dict[str, Any]:
@@ -100,8 +99,9 @@ def smallest_data(small: Smallest) -> dict[str, Any]:
     return plain_dict(dataclasses.asdict(small))
 
 
-def _said(found: Ablation, decimals: int) -> str:
-    """Say how the table came about."""
+def account(found: Ablation) -> str:
+    """Say how the table came about, and how to read it."""
+    decimals = _decimals(found)
     noise = "unknown" if found.noise is None else f"{figures.score(found.noise, decimals)} for one burst"
     seeds = figures.counted(len(found.seeds), "seed")
     freedom = f"{figures.counted(found.freedom, 'degree')} of freedom"
@@ -116,14 +116,14 @@ def _said(found: Ablation, decimals: int) -> str:
     return "\n".join(parts)
 
 
-def _cell(effect: Effect, decimals: int) -> Text:
+def effect_text(effect: Effect, found: Ablation) -> Text:
     """Write what something is worth, or how the program failed that should tell."""
     if effect.failure:
         return Text(f"fails: {one_line(effect.failure).partition(':')[0]}", style="red")
     if effect.gain is None:
         return Text("unknown", style="dim")
     style = "" if not effect.sure else "green" if effect.gain > 0 else "red"
-    return Text(_gain(effect, decimals), style=style)
+    return Text(_gain(effect, _decimals(found)), style=style)
 
 
 def _gain(effect: Effect, decimals: int) -> str:

@@ -11,7 +11,7 @@ from evolve.race import CROWNED, ENTERED, LEFT
 from evolve.report.figures import gain_error
 from evolve.report.untrusted import one_line
 from evolve.rungs import PROMOTED
-from population.fitness import Fitness, probability_better
+from population.fitness import Burst, Fitness, probability_better
 from population.store import Population
 from population.variant import Direction, Failure, Measurement, State, Variant
 
@@ -124,7 +124,7 @@ def bursts(population: Population) -> Iterator[Measurement]:
         yield from (m for m in population.measurements(name) if m.spent)
 
 
-def worth(measured: Iterable[Measurement]) -> float:
+def worth(measured: Iterable[Burst]) -> float:
     """Return how many full bursts these are worth, each by the share that ran."""
     return round(math.fsum(m.share for m in measured), 3)
 

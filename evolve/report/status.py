@@ -22,7 +22,6 @@ from evolve.report.front import fronts, fronts_data
 from evolve.report.running import told, under_way
 from evolve.report.standing import (
     Leader,
-    bursts,
     contender,
     labelled,
     leader,
@@ -104,7 +103,7 @@ class Counts:
 
 def count(population: Population) -> Counts:
     """Count what is on record."""
-    measured = list(bursts(population))
+    measured = [score for score in population.scores_in_order() if score.spent]
     failures = Counter(m.failure.kind.value for m in measured if m.failure)
     kinds = Counter(str(e.data.get("kind")) for e in population.events_of("refusal"))
     purposes = Counter(m.purpose for m in measured)
@@ -246,7 +245,7 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
 
 def afterwards(population: Population) -> dict[str, int]:
     """Count the bursts that were no part of the search, by purpose; no budget counts them."""
-    measured = (m for name in population.variants for m in population.measurements(name))
+    measured = population.scores_in_order()
     return dict(Counter(m.purpose.value for m in measured if not m.purpose.searches))
 
 

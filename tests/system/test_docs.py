@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.scripted_llm import ScriptedLLM
-from tests.system.command import ROOT, SEED, evolve, side_by_side
+from tests.system.command import ROOT, SEED, ended, evolve, side_by_side, started
 from tests.system.made import make
 
 pytestmark = pytest.mark.system
@@ -106,7 +107,7 @@ class Desk:
                 word = "openai/scripted" + word[word.rfind(":") :] * (":" in word)
             elif before == "--api-base":
                 word = self.api_base
-            elif word == "DIR" or re.fullmatch(r"runs/\d+-\d+", word):
+            elif word in ("DIR", "DIR2") or re.fullmatch(r"runs/\d+-\d+", word):
                 word = "made"
             elif before == "--run":
                 word = f"run-{number}"
@@ -173,11 +174,23 @@ def place(desk: Desk, words: list[str]) -> Path:
     return desk.own if own else desk.language
 
 
+def begun(words: list[str], here: Path) -> subprocess.CompletedProcess[str]:
+    """Type a command that goes on until Ctrl-C, and press that once it has said where it is."""
+    with started(*words, cwd=here) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        return ended(process)
+
+
 @pytest.fixture(scope="module")
 def typed(desk: Desk) -> dict[str, subprocess.CompletedProcess[str]]:
     """Type every command: those that only start a run two at a time, the others, on one run, in turn."""
     adapted = {line: desk.adapted(shlex.split(line), number) for number, line in enumerate(COMMANDS)}
     done = {}
+    served = {line: words for line, words in adapted.items() if words[0] == "serve" and "--help" not in words}
+    done |= {line: begun(words, place(desk, words)) for line, words in served.items()}
+    adapted = {line: words for line, words in adapted.items() if line not in served}
     for here in (desk.language, desk.own, desk.task, desk.fresh):
         mine = {line: words for line, words in adapted.items() if place(desk, words) == here}
         alone = [line for line, words in mine.items() if "made" not in words]

@@ -1,0 +1,5 @@
+"""The runs that the reports are tested with."""
+
+from tests.evolve.report.conftest import empty, run
+
+__all__ = ["empty", "run"]
