@@ -8,22 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from evolve import admission, finding, orders, runs
+from evolve import finding
 from evolve.commands.common import AnyRun, Json, chosen, console, named
 from evolve.errors import InputError
 from evolve.finding import opened
-from evolve.orders import CHILDREN, Kind, Order
-from evolve.race import SEED
+from evolve.ordering import give
+from evolve.orders import CHILDREN, Kind, order
 from evolve.report.shown import find
-from evolve.report.standing import champion
-from evolve.report.status import held
 from evolve.report.terminal import invocation, to_json
 from evolve.report.untrusted import one_line
-from evolve.settings import FILE, load
-from population import lineage
-from population.store import Population
-
-LONGEST = 2000  # characters of a direction
+from population.lineage import descendants as below
 
 app = typer.Typer()
 
@@ -39,12 +33,7 @@ def steer(
 ) -> None:
     """Tell models something with the next children, beside program.md."""
     folder, (text,) = _words(words, "TEXT")
-    said = one_line(text)
-    if not said or len(said) > LONGEST:
-        raise InputError(f"a direction has 1 to {LONGEST} characters, got {len(said)}")
-    with opened(folder):
-        pass
-    _send(folder, orders.order(Kind.STEER, text=said, children=children), as_json)
+    _give(folder, Kind.STEER, as_json, text=text, children=children)
 
 
 @app.command()
@@ -65,17 +54,11 @@ def inject(
         raise InputError(f"{file} is not UTF-8 text") from None
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from error
-    entry = runs.entry_of(folder)
-    with opened(folder) as population:
-        refused = admission.examine(source, entry)
-        if refused is not None:
-            raise InputError(f"{file}: {refused.message}")
-        twin = None if entry is None else population.by_fingerprint.get(admission.mark(source))
-        if twin is not None:
-            raise InputError(f"{file} is the same program as {twin}")
-        above = _parent(population, parent)
-    said = one_line(idea) or f"written by hand: {file.name}"
-    _send(folder, orders.order(Kind.INJECT, text=said, variant=above, source=source), as_json)
+    said = idea or f"written by hand: {file.name}"
+    try:
+        _give(folder, Kind.INJECT, as_json, text=said, variant=parent or "", source=source)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
 
 
 @app.command()
@@ -87,51 +70,44 @@ def ban(
     as_json: Json = False,
 ) -> None:
     """Let a variant have no children and no title; a champion loses it to the one before."""
-    folder, name = _variant(words)
-    if name == SEED:
-        raise InputError(f"{SEED} is the seed, which gains are measured against: it cannot be banned")
+    folder, (name,) = named(words, "ID")
     with opened(folder) as population:
-        below = lineage.descendants(population.variants, name) if descendants else []
-    for one in below:
-        orders.send(folder, orders.order(Kind.BAN, variant=one))
-    _send(folder, orders.order(Kind.BAN, variant=name), as_json)
+        name = find(population, name).id
+        further = below(population.variants, name) if descendants else []
+    for one in (name, *further):
+        _give(folder, Kind.BAN, as_json, variant=one)
 
 
 @app.command()
 def favour(words: Of, children: Children = CHILDREN, as_json: Json = False) -> None:
     """Let a variant be the first parent of the next children."""
-    folder, name = _variant(words)
-    _send(folder, orders.order(Kind.FAVOUR, variant=name, children=children), as_json)
+    folder, (name,) = named(words, "ID")
+    _give(folder, Kind.FAVOUR, as_json, variant=name, children=children)
 
 
 @app.command()
 def approve(words: Of, as_json: Json = False) -> None:
     """Let a variant that has won be champion, in a run with --approve champion."""
-    folder, name = _variant(words)
-    with opened(folder) as population:
-        waiting = held(population)
-    if name not in waiting:
-        known = f"; these do: {', '.join(waiting)}" if waiting else ""
-        raise InputError(f"{name} does not wait for an approval{known}")
-    _send(folder, orders.order(Kind.APPROVE, variant=name), as_json)
+    folder, (name,) = named(words, "ID")
+    _give(folder, Kind.APPROVE, as_json, variant=name)
 
 
 @app.command()
 def pause(folder: AnyRun = None, as_json: Json = False) -> None:
     """Let a running search begin nothing more; what runs may end, and its clock stands still."""
-    _to_running(chosen(folder), Kind.PAUSE, as_json)
+    _give(chosen(folder), Kind.PAUSE, as_json)
 
 
 @app.command("continue")
 def go_on(folder: AnyRun = None, as_json: Json = False) -> None:
     """Let a paused search go on."""
-    _to_running(chosen(folder), Kind.CONTINUE, as_json)
+    _give(chosen(folder), Kind.CONTINUE, as_json)
 
 
 @app.command()
 def stop(folder: AnyRun = None, as_json: Json = False) -> None:
     """End a running search as Ctrl-C does: what runs may end, nothing is lost."""
-    _to_running(chosen(folder), Kind.STOP, as_json)
+    _give(chosen(folder), Kind.STOP, as_json)
 
 
 @app.command("raise")
@@ -144,15 +120,9 @@ def raise_budgets(
     as_json: Json = False,
 ) -> None:
     """Set other budgets, each for the whole run, also while it searches."""
-    folder = chosen(folder)
     given = {"evaluations": evaluations, "hours": hours, "dollars": dollars, "target": target}
     budgets = {name: value for name, value in given.items() if value is not None}
-    if not budgets:
-        raise InputError("give --evaluations, --hours, --dollars or --target")
-    with opened(folder):
-        pass
-    runs.keep_settings(folder, load(folder / FILE, budgets))
-    _send(folder, orders.order(Kind.RAISE, budgets=budgets), as_json)
+    _give(chosen(folder), Kind.RAISE, as_json, budgets=budgets)
 
 
 def _words(words: Sequence[str], wanted: str) -> tuple[Path, tuple[str, ...]]:
@@ -160,39 +130,20 @@ def _words(words: Sequence[str], wanted: str) -> tuple[Path, tuple[str, ...]]:
     return (chosen(None), tuple(words)) if len(words) == 1 else named(words, wanted)
 
 
-def _variant(words: Sequence[str]) -> tuple[Path, str]:
-    """Return the run and the variant that are named."""
-    folder, (name,) = named(words, "ID")
-    with opened(folder) as population:
-        return folder, find(population, name).id
-
-
-def _parent(population: Population, name: str | None) -> str:
-    """Return whose child a program is to be."""
-    if name is not None:
-        return find(population, name).id
-    best = champion(population)
-    return SEED if best is None else best.id
-
-
-def _to_running(folder: Path, kind: Kind, as_json: bool) -> None:
-    """Order something that makes sense to a running search alone."""
-    with opened(folder):
-        pass
-    if not finding.is_running(folder):
-        raise InputError(f"no search runs in {folder}")
-    _send(folder, orders.order(kind), as_json)
-
-
-def _send(folder: Path, wanted: Order, as_json: bool) -> None:
-    """Leave an order, and say what becomes of it."""
-    orders.send(folder, wanted)
+def _give(folder: Path, kind: Kind, as_json: bool, **more: object) -> None:
+    """Give an order, and say what becomes of it."""
+    sent = give(folder, order(kind, **more))
     running = finding.is_running(folder)
     if as_json:
-        data: dict[str, Any] = {"order": wanted.kind.value, "by": wanted.by, "running": running}
+        data: dict[str, Any] = {
+            "order": kind.value,
+            "by": sent.by,
+            "variant": sent.variant,
+            "running": running,
+        }
         print(to_json(data, indent=2))
         return
     taken = "the search takes it up within a second"
     if not running:
         taken = f"no search runs there: `{invocation('resume', str(folder))}` takes it up"
-    console.print(f"{one_line(wanted.told())}; {taken}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{one_line(sent.told())}; {taken}", markup=False, highlight=False, soft_wrap=True)
