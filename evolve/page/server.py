@@ -13,6 +13,7 @@ It only reads. What changes a run belongs under /api/run/N/control, behind a gua
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -35,13 +36,19 @@ from evolve.report.terminal import to_json
 _ALIVE = 15.0  # seconds after which a silent stream says that it is there
 
 
-def app(runs: Sequence[Path], guard: Guard, ending: Callable[[], bool] = lambda: False) -> Starlette:
+def app(
+    runs: Sequence[Path],
+    guard: Guard,
+    ending: Callable[[], bool] = lambda: False,
+    begun: Callable[[], object] = lambda: None,
+) -> Starlette:
     """Return the application for some runs.
 
     Args:
         runs: their folders.
         guard: who may read it.
         ending: says whether the server is about to end, and streams with it.
+        begun: called once the server answers, and minds Ctrl-C.
 
     Raises:
         InputError: one of them is no run.
@@ -75,7 +82,13 @@ def app(runs: Sequence[Path], guard: Guard, ending: Callable[[], bool] = lambda:
             stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
+    @contextlib.asynccontextmanager
+    async def life(_: Starlette) -> AsyncIterator[None]:
+        begun()
+        yield
+
     return Starlette(
+        lifespan=life,
         routes=[
             Route("/", lambda _: FileResponse(assets.STATIC / "index.html")),
             Route("/static/page.css", lambda _: FileResponse(assets.STATIC / "page.css")),
