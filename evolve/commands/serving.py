@@ -50,20 +50,23 @@ def serve(
     runs = folders or [finding.newest()]
     asked = token or ("" if is_loopback(host) else secrets.token_urlsafe(16))
     with _listening(host, port) as listening:
-        server: uvicorn.Server
-        served = page(runs, Guard(host, asked), ending=lambda: server.should_exit)
-        server = uvicorn.Server(
-            uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-        )
         number = listening.getsockname()[1]
         name = f"[{host}]" if ":" in host else host
         address = f"http://{name}:{number}/" + (f"?token={asked}" if asked else "")
-        if as_json:
-            print(to_json({"address": address, "runs": [str(run) for run in runs]}), flush=True)
-        else:
+        server: uvicorn.Server
+
+        def told() -> None:
+            if as_json:
+                print(to_json({"address": address, "runs": [str(run) for run in runs]}), flush=True)
+                return
             if port is None and number != PORT:
                 errors.print(f"port {PORT} is taken; this is on another one", style="dim", highlight=False)
             console.print(f"{address}   Ctrl-C ends it", markup=False, highlight=False, soft_wrap=True)
+
+        served = page(runs, Guard(host, asked), ending=lambda: server.should_exit, begun=told)
+        server = uvicorn.Server(
+            uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+        )
         with contextlib.suppress(KeyboardInterrupt):  # how it is meant to end
             server.run(sockets=[listening])
 

@@ -13,6 +13,7 @@ It only reads. What changes a run belongs under /api/run/N/control, behind a gua
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from evolve.errors import InputError
@@ -31,17 +32,25 @@ from evolve.page.data import folder_name
 from evolve.page.following import SHORTEST, Followed
 from evolve.page.guard import Guard
 from evolve.report.terminal import to_json
+from evolve.report.untrusted import one_line
+from population.errors import PopulationError
 
 _ALIVE = 15.0  # seconds after which a silent stream says that it is there
 
 
-def app(runs: Sequence[Path], guard: Guard, ending: Callable[[], bool] = lambda: False) -> Starlette:
+def app(
+    runs: Sequence[Path],
+    guard: Guard,
+    ending: Callable[[], bool] = lambda: False,
+    begun: Callable[[], object] = lambda: None,
+) -> Starlette:
     """Return the application for some runs.
 
     Args:
         runs: their folders.
         guard: who may read it.
         ending: says whether the server is about to end, and streams with it.
+        begun: called once the server answers, and minds Ctrl-C.
 
     Raises:
         InputError: one of them is no run.
@@ -67,7 +76,7 @@ def app(runs: Sequence[Path], guard: Guard, ending: Callable[[], bool] = lambda:
         try:
             return _json(to_json(chosen(request).variant(request.path_params["name"])))
         except InputError as error:
-            raise HTTPException(404, str(error)) from error
+            raise HTTPException(404, one_line(str(error))) from error
 
     async def events(request: Request) -> Response:
         stream = _changes(chosen(request), ending)
@@ -75,7 +84,17 @@ def app(runs: Sequence[Path], guard: Guard, ending: Callable[[], bool] = lambda:
             stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
+    @contextlib.asynccontextmanager
+    async def life(_: Starlette) -> AsyncIterator[None]:
+        begun()
+        yield
+
+    async def unreadable(_: Request, error: Exception) -> Response:
+        return PlainTextResponse(one_line(str(error)), 500)
+
     return Starlette(
+        lifespan=life,
+        exception_handlers={PopulationError: unreadable},
         routes=[
             Route("/", lambda _: FileResponse(assets.STATIC / "index.html")),
             Route("/static/page.css", lambda _: FileResponse(assets.STATIC / "page.css")),
@@ -100,7 +119,10 @@ async def _changes(followed: Followed, ending: Callable[[], bool]) -> AsyncItera
     """Yield the version of a run now, and whenever it has changed."""
     told, silent = 0, 0.0
     while not ending():
-        view = await anyio.to_thread.run_sync(followed.view)
+        try:
+            view = await anyio.to_thread.run_sync(followed.view)
+        except PopulationError:
+            return  # whoever asks for the run is told why
         if view.version != told:
             told, silent = view.version, 0.0
             yield f"data: {view.version}\n\n"

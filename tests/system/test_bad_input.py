@@ -121,6 +121,13 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "tree of no run": (("tree", "empty"), "empty is not a run folder"),
     "show of no run": (("show", "nowhere", "v0"), "nowhere is not a run folder"),
     "best of no run": (("best", "nowhere"), "nowhere is not a run folder"),
+    "the page of no run": (("serve", "empty"), "empty is not a run folder"),
+    "the page on no address": (
+        ("serve", "damaged", "--host", "300.1.1.1"),
+        "cannot listen on 300.1.1.1",
+    ),
+    "a report of no run": (("report", "empty", "-o", "x.html"), "empty is not a run folder"),
+    "a report of no known kind": (("report", "damaged", "-o", "x.pdf"), "a report's name ends in .html"),
     "resume of no run": (("resume", "empty"), "empty is not a run folder"),
     "a check of no run": (("fsck", "empty"), "empty is not a run folder"),
     "a repair of no folder": (("fsck", "nowhere", "--repair"), "nowhere is not a run folder"),
@@ -182,7 +189,9 @@ def test_bad_input_leaves_nothing_behind(
     assert list((folder / "empty").iterdir()) == []
 
 
-@pytest.mark.parametrize("command", [("status",), ("tree",), ("show", "v0"), ("best",), ("resume",)])
+@pytest.mark.parametrize(
+    "command", [("status",), ("tree",), ("show", "v0"), ("best",), ("serve",), ("resume",)]
+)
 def test_a_damaged_run_is_told_in_one_sentence_whatever_is_asked_of_it(
     command: tuple[str, ...], folder: Path
 ) -> None:

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from evolve.errors import InputError
 from evolve.page.guard import Guard, is_loopback
 from evolve.page.server import app
-from population.store import Population
+from population.store import JOURNAL, Population
 
 HERE = "http://127.0.0.1:8765"
 
@@ -105,6 +105,16 @@ def test_every_answer_keeps_scripts_of_others_out(run: Population) -> None:
         assert "default-src 'none'" in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_run_that_is_damaged_meanwhile_is_told_in_one_sentence(run: Population) -> None:
+    served = client(run.folder)
+    journal = run.folder / JOURNAL
+    journal.write_bytes(journal.read_bytes() + b"not a line\nnor this\n")
+    answer = served.get("/api/run/0/variant/v1")
+    assert answer.status_code == 500
+    assert "damaged line" in answer.text
+    assert "\n" not in answer.text
 
 
 def test_nothing_can_be_changed_by_it(run: Population) -> None:
