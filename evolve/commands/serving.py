@@ -14,6 +14,7 @@ import uvicorn
 from evolve import finding
 from evolve.commands.common import Json, console, errors
 from evolve.errors import InputError
+from evolve.page.control import Control
 from evolve.page.guard import Guard, is_loopback
 from evolve.page.server import app as page
 from evolve.report.terminal import to_json
@@ -44,6 +45,9 @@ def serve(
             "--token", help="ask for this token; made up if --host is not this machine", show_default=False
         ),
     ] = None,
+    allow_control: Annotated[
+        bool, typer.Option("--allow-control", help="let the page pause, stop and steer searches")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Serve the page of runs, live while a search writes them, until Ctrl-C."""
@@ -63,7 +67,8 @@ def serve(
                 errors.print(f"port {PORT} is taken; this is on another one", style="dim", highlight=False)
             console.print(f"{address}   Ctrl-C ends it", markup=False, highlight=False, soft_wrap=True)
 
-        served = page(runs, Guard(host, asked), ending=lambda: server.should_exit, begun=told)
+        control = Control(allow_control)
+        served = page(runs, Guard(host, asked), lambda: server.should_exit, told, control)
         server = uvicorn.Server(
             uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
         )

@@ -21,6 +21,7 @@ MODULES = (
     "course",
     "panel",
     "runs",
+    "control",
     "source",
     "main",
 )

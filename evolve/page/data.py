@@ -8,10 +8,10 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evolve.page.busy import busy
 from evolve.page.course import course
 from evolve.page.graph import columns
 from evolve.proof.ablation import Verdict
@@ -19,6 +19,7 @@ from evolve.proof.verification import BETTER
 from evolve.report import ablation, choosing, figures
 from evolve.report.credits import credit_text, credits_of
 from evolve.report.front import fronts_data, names
+from evolve.report.running import under_way
 from evolve.report.standing import (
     Standing,
     contender,
@@ -36,6 +37,7 @@ from evolve.report.status import (
     budgets,
     count,
     gained,
+    held,
     lessons_of,
     sure,
 )
@@ -82,7 +84,10 @@ def overview(population: Population, running: bool) -> dict[str, Any]:
         "lineages": _lineages(population, decimals),
         "fronts": _fronts(population),
         "lessons": [one_line(line) for line in lessons_of(population)],
-        "now": busy(population),
+        "now": [asdict(job) for job in under_way(population)],
+        "paused": running and bool((population.meta("steering") or {}).get("paused")),
+        "held": held(population),
+        "owner": one_line(str(population.meta("owner") or "")),
         "course": course(population),
         "graph": columns(population),
     }

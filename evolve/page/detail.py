@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evolve.chronicle import ADMITTED
 from evolve.report import figures
 from evolve.report.credits import credit_text, credits_of, weights_text
 from evolve.report.curves import finite
@@ -61,20 +60,9 @@ def detail(population: Population, name: str) -> dict[str, Any]:
         "failures": list(_failures(measured)),
         "trials": _trials(measured),
         **_texts(population, variant),
-        "exchanges": [_exchange(population, name) for name in transcripts(population, variant)],
+        "exchanges": [_exchange(population, name) for name in variant.transcripts],
     }
     return plain_dict(data)
-
-
-def transcripts(population: Population, variant: Variant) -> list[str]:
-    """Return the files of the exchanges that a variant came of: its own birth's, or those of its ideas."""
-    if not variant.model:
-        return []
-    event = next((e for e in population.events_of(ADMITTED) if e.data.get("variant") == variant.id), None)
-    if event is None:
-        return []
-    tickets = {f"{int(one):06d}" for one in (event.data.get("ticket") or 0, *event.data.get("ideas", ()))}
-    return [call.transcript for call in population.calls if call.transcript.partition("-")[0] in tickets]
 
 
 def _against(population: Population, name: str, parent: str, decimals: int) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """The page, served: its files, the runs as JSON, and a stream that says when a run has changed.
 
-    /                            the page
-    /static/NAME                 page.css, page.js (our modules as one), plotly.min.js (from its package)
-    /api/runs                    the runs, by number
-    /api/run/N                   all that the page shows of a run
-    /api/run/N/variant/ID        all that it shows of a variant
-    /api/run/N/events            server-sent events: the version of a run, whenever it has changed
-
-It only reads. What changes a run belongs under /api/run/N/control, behind a guard of its own.
+/                            the page
+/static/NAME                 page.css, page.js (our modules as one), plotly.min.js (from its package)
+/api/runs                    the runs, by number
+/api/run/N                   all that the page shows of a run
+/api/run/N/variant/ID        all that it shows of a variant
+/api/run/N/events            server-sent events: the version of a run, whenever it has changed
+/api/control                 the token that orders need; empty where the page may only look
+/api/run/N/control           takes orders (see ``control``)
 """
 
 from __future__ import annotations
@@ -28,12 +28,16 @@ from starlette.routing import Route
 
 from evolve.errors import InputError
 from evolve.page import assets
+from evolve.page.control import Control
 from evolve.page.data import folder_name
 from evolve.page.following import SHORTEST, Followed
 from evolve.page.guard import Guard
 from evolve.report.terminal import to_json
 from evolve.report.untrusted import one_line
 from population.errors import PopulationError
+
+LOOKING = Control()
+"""For a page that may only look."""
 
 _ALIVE = 15.0  # seconds after which a silent stream says that it is there
 
@@ -43,6 +47,7 @@ def app(
     guard: Guard,
     ending: Callable[[], bool] = lambda: False,
     begun: Callable[[], object] = lambda: None,
+    control: Control = LOOKING,
 ) -> Starlette:
     """Return the application for some runs.
 
@@ -51,6 +56,7 @@ def app(
         guard: who may read it.
         ending: says whether the server is about to end, and streams with it.
         begun: called once the server answers, and minds Ctrl-C.
+        control: whether the page may give orders.
 
     Raises:
         InputError: one of them is no run.
@@ -104,6 +110,7 @@ def app(
             Route("/api/run/{number:int}", run),
             Route("/api/run/{number:int}/variant/{name}", variant),
             Route("/api/run/{number:int}/events", events),
+            *control.routes(runs),
         ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=guard)],
     )

@@ -19,7 +19,7 @@ from evolve.lessons import LEARNED, Lessons
 from evolve.progress import Budget
 from evolve.report import choosing, figures
 from evolve.report.front import fronts, fronts_data
-from evolve.report.running import told, under_way
+from evolve.report.running import under_way
 from evolve.report.standing import (
     Leader,
     contender,
@@ -365,8 +365,8 @@ def _now(population: Population) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column()
-    for what, about in told(under_way(population)):
-        table.add_row(what, Text(about, no_wrap=True, overflow="ellipsis"))
+    for job in under_way(population):
+        table.add_row(job.state, Text(job.what, no_wrap=True, overflow="ellipsis"))
     return table if table.row_count else Text("nothing: it begins, or ends")
 
 

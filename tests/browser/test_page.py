@@ -56,10 +56,14 @@ def test_a_click_on_the_lineage_shows_the_change(look: Look, finished: Path) -> 
     with Population.open(finished) as population:
         name = next(one for one in population.variants if gain_over(population, one, "v0") and one != "v0")
         place = list(population.variants).index(name)
-    spot = page.evaluate(WHERE, place)
-    page.mouse.move(*spot)
-    page.wait_for_selector("#tip:not([hidden])")
-    assert name in page.locator("#tip").inner_text()
+    tip = page.locator("#tip")
+    for away in range(60):  # until the graph minds the mouse
+        spot = page.evaluate(WHERE, place)
+        page.mouse.move(spot[0] + away % 2, spot[1])
+        page.wait_for_timeout(250)
+        if tip.is_visible() and name in tip.inner_text():
+            break
+    assert name in tip.inner_text()
     page.mouse.click(*spot)
     page.wait_for_selector("#panel h3")
     assert name in page.locator("#panel h3").inner_text()
@@ -211,6 +215,42 @@ def test_a_running_search_is_seen_to_grow(browser: playwright.Browser, words: Pa
                 look.shoot("running")
                 search.send_signal(signal.SIGINT)
                 page.locator("#status").get_by_text("not running").wait_for(timeout=90_000)
+
+
+def test_a_search_is_steered_from_the_page(
+    browser: playwright.Browser, words: Path, finished: Path, address: str, tmp_path: Path
+) -> None:
+    given = ("run", SEED, "--data", words, "--run", "live", "--hours", "1", "--json", *FLAGGED)
+    with started(*given, cwd=tmp_path) as search:
+        assert search.stdout is not None
+        for line in search.stdout:
+            if '"admitted"' in line:
+                break
+        serving = ("serve", "live", "--allow-control", "--port", "0", "--json")
+        with started(*serving, cwd=tmp_path) as server:
+            for look in looked(browser, where(server)):
+                page = look.open()
+                page.get_by_role("button", name="Pause").click()
+                page.locator("#message").get_by_text("pauses the search").wait_for()
+                page.get_by_role("button", name="Continue").click()
+                page.get_by_label("Tell models").fill("keep it simple")
+                page.keyboard.press("Enter")
+                page.locator("#message").get_by_text("keep it simple").wait_for()
+                page.locator("#goto-name").fill("v1")
+                page.keyboard.press("Enter")
+                page.get_by_role("button", name="Ban v1").click()
+                page.locator("#message").get_by_text("bans v1").wait_for()
+                look.shoot("steered")
+                page.get_by_role("button", name="Stop").click()
+                page.locator("#status").get_by_text("stops the search").wait_for(timeout=90_000)
+    with Population.open(tmp_path / "live") as population:
+        kinds = [event.data["kind"] for event in population.events_of("order")]
+    assert kinds == ["pause", "continue", "steer", "ban", "stop"]
+    for look in looked(browser, address):  # a page that may only look has nothing to press
+        page = look.open(f"{look.address}#run=0&variant=v1")
+        page.wait_for_selector("#panel-title")
+        assert page.locator("#control").is_hidden()
+        assert page.locator("#panel-control").count() == 0
 
 
 def test_the_server_ends_by_ctrl_c_also_while_somebody_looks(

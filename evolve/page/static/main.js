@@ -9,6 +9,7 @@ import { mark, showGraph, showGraphControls } from "./graph.js";
 import { showCourse, showCourseControls } from "./course.js";
 import { showNothing, showPanel } from "./panel.js";
 import { showPicker, showSideBySide, showStatus } from "./runs.js";
+import { allow, showControl, showPanelControl } from "./control.js";
 import { source } from "./source.js";
 
 const state = { from: null, number: 0, runs: [], name: null, detail: null };
@@ -17,6 +18,8 @@ const FIRST = "Click a variant, or type its name into “Go to”: its idea, its
 async function begin() {
   state.from = await source();
   const [number, name] = asked();
+  const sender = await state.from.control();
+  allow(sender && ((order) => sender(state.number, order)), say);
   followTheme(redraw);
   document.addEventListener("choose", (event) => open(event.detail.name, event.detail.focus));
   addEventListener("hashchange", () => look(...asked()));
@@ -71,6 +74,7 @@ async function open(name, focus, again = false) {
     state.detail = detail;
     say("");
     showPanel(detail);
+    showPanelControl(detail);
     mark(detail.id);
     history.replaceState(null, "", `#run=${state.number}&variant=${encodeURIComponent(detail.id)}`);
     if (focus) {
@@ -95,7 +99,11 @@ function redraw() {
   redrawGraph().then(redrawCourse);
   showVariants(run, refilter);
   showTables(run);
-  if (state.detail) showPanel(state.detail);
+  showControl(run);
+  if (state.detail) {
+    showPanel(state.detail);
+    showPanelControl(state.detail);
+  }
 }
 
 function refilter() {

@@ -9,7 +9,8 @@ export function showPicker(names, number, changed) {
 }
 
 export function showStatus(run, live) {
-  const said = run.running ? "● running now" : `not running: ${run.ended}`;
+  const going = run.paused ? "paused" : "● running now";
+  const said = run.running ? going : `not running: ${run.ended}`;
   const status = byId("status");
   status.className = run.running ? "good" : "dim";
   const text = live ? said : `${said} (frozen)`;

@@ -18,6 +18,7 @@ function frozen(kept) {
       const known = kept.runs[number].overview.graph.id.includes(name);
       throw new Error(known ? `This file holds no more of ${name}: it was too large. The page that is served does.` : `No variant ${name} in this run.`);
     },
+    control: async () => null,
     follow: () => {},
   };
 }
@@ -30,6 +31,10 @@ async function live() {
     names,
     run: (number) => answer(`/api/run/${number}`),
     variant: (number, name) => answer(`/api/run/${number}/variant/${encodeURIComponent(name)}`),
+    control: async () => {
+      const { token } = await answer("/api/control");
+      return token && ((number, order) => send(`/api/run/${number}/control`, token, order));
+    },
     follow: (number, changed, lost) => {
       stream?.close();
       stream = new EventSource(`/api/run/${number}/events`);
@@ -37,6 +42,13 @@ async function live() {
       stream.onerror = () => lost();
     },
   };
+}
+
+async function send(path, token, order) {
+  const headers = { "Content-Type": "application/json", "X-Evolve-Control": token };
+  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(order) });
+  if (!response.ok) throw new Error(await response.text());
+  return (await response.json()).told;
 }
 
 async function answer(path) {

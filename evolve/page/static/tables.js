@@ -53,8 +53,8 @@ function failures(run) {
 
 function busy(run) {
   const title = run.running ? "Running now" : "Under way when it ended";
-  const jobs = run.now.map((job) => el("li", { class: job.burst ? "" : "dim" },
-    job.variant ? [variantLink(job.variant), " "] : null, job.what, job.burst ? " (its burst runs)" : ""));
+  const jobs = run.now.map((job) => el("li", { class: job.state === "burst" ? "" : "dim" },
+    job.variant ? [variantLink(job.variant), " "] : null, job.what, { burst: " (runs)", waits: " (waits)", asks: " (a model is asked)" }[job.state]));
   fill(byId("now"), el("h2", { text: title }),
     jobs.length ? el("ul", {}, jobs) : el("p", { text: "Nothing." }));
 }

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evolve.errors import InputError
 from evolve.page.data import overview
-from evolve.page.detail import detail, transcripts
+from evolve.page.detail import detail
 from evolve.report.terminal import to_json
-from population.ledger import Call, Event
 from population.store import Population
 
 
@@ -99,18 +99,10 @@ def kept(folder: Path, name: str, **fields: object) -> None:
     (folder / "transcripts" / name).write_text(json.dumps({**exchange, **fields}))
 
 
-def call(name: str) -> Call:
-    return Call("openai/x", "mutate", "ok", 1, 1, 0.25, 2.0, 1, name, 1.0)
-
-
 def test_prompt_and_reply_of_a_variant_are_those_of_its_ideas(run: Population) -> None:
-    data = {"variant": "v1", "ticket": 12, "ideas": [3, 4]}
-    run.commit(
-        Event("admitted", "v1 from v0", 1.0, data),
-        *map(call, ("000003-mutate.json", "000004-mutate-2.json", "000005-mutate.json")),
-    )
+    names = ("000003-mutate.json", "000004-mutate-2.json")
+    run.commit(replace(run.variants["v1"], transcripts=names))
     kept(run.folder, "000003-mutate.json")
-    assert transcripts(run, run.variants["v1"]) == ["000003-mutate.json", "000004-mutate-2.json"]
     first, second = detail(run, "v1")["exchanges"]
     assert first["messages"] == [{"role": "user", "text": r"Improve \u202e it"}]
     assert first["reply"] == "<script>alert(1)</script>"

@@ -131,20 +131,21 @@ def test_following_a_run_that_has_ended_ends(run: Population) -> None:
 
 
 def test_what_is_under_way_is_said_while_a_search_runs(run: Population, render: Render) -> None:
+    birth = {"kind": "birth", "arm": {"operator": "mutate", "model": "openai/x"}}
     run.commit(
         Note("notes.jobs", "3", {"kind": "tune", "job": {"variant": "v1", "purpose": "trial"}}),
-        Note("notes.jobs", "4", {"kind": "birth", "arm": {"operator": "mutate", "model": "openai/x"}}),
-        Note("notes.jobs", "5", {"kind": "birth", "arm": {"operator": "mutate", "model": "openai/x"}}),
+        Note("notes.jobs", "4", {**birth, "context": '{"parents": [{"variant": {"id": "v1"}}]}'}),
+        Note("notes.jobs", "5", birth),
         Note("notes.progress", "5", {"variant": "v4"}),
         Note("notes.running", "5", "digest"),
     )
-    assert [(job.what, job.variant, job.burst) for job in under_way(run)] == [
-        ("first burst", "v4", True),
-        ("tuning", "v1", False),
-        ("asking for a child", "", False),
+    assert [(job.what, job.variant, job.state) for job in under_way(run)] == [
+        ("first burst of v4: idea of v4", "v4", "burst"),
+        ("tuning of v1: idea of v1", "v1", "waits"),
+        ("mutate openai/x: a child of v1", "", "asks"),
     ]
-    assert "waiting for a slot" in render(status(run, running=True), 100)
-    assert "waiting for a slot" not in render(status(run, running=False), 100)
+    assert "tuning of v1" in render(status(run, running=True), 100)
+    assert "tuning of v1" not in render(status(run, running=False), 100)
 
 
 def test_what_an_improvement_cost_is_unknown_where_a_price_is(run: Population, render: Render) -> None:
