@@ -123,5 +123,5 @@ function showTrials(place, one) {
 function dimension(name, values) {
   if (values.every((value) => typeof value === "number")) return { label: plain(name), values };
   const words = [...new Set(values.map(String))];
-  return { label: plain(name), values: values.map((value) => words.indexOf(String(value))), tickvals: words.map((_, n) => n), ticktext: words.map(plain) };
+  return { label: plain(name), values: values.map((value) => words.indexOf(String(value))), tickvals: words.map((_, n) => n), ticktext: words.map((word) => word.slice(0, 24)) };
 }
