@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from evolve.chronicle import ADMITTED
@@ -16,27 +17,45 @@ from evolve.report.terminal import plain_dict
 from evolve.report.tree import result
 from evolve.report.untrusted import code, lines, one_line
 from population.errors import Corrupt
-from population.lineage import descent
+from population.lineage import children_index, descent
 from population.store import Population
 from population.variant import Measurement, Value, Variant
 
 _LONGEST = 100_000  # characters of a prompt, a reply or a source that the page shows
 
 
-def detail(population: Population, name: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What would have to be looked for anew for each variant.
+
+    Args:
+        children: the ids of each variant's children.
+        exchanges: the transcripts that each came of: its own birth's, or those of its ideas.
+    """
+
+    children: Mapping[str, Sequence[str]]
+    exchanges: Mapping[str, Sequence[str]]
+
+
+def detail(population: Population, name: str, known: Index | None = None) -> dict[str, Any]:
     """Return what the page shows of a variant.
+
+    Args:
+        population: the run.
+        name: the variant's id.
+        known: ``index`` of the run, if it is at hand.
 
     Raises:
         InputError: the run holds no such variant.
     """
     variant = find(population, name)
+    known = known or index(population)
     decimals = figures.places(population.noise())
     measured = population.measurements(variant.id)
     best = champion(population)
     fitness = population.fitness(variant.id)
     owed = credits_of(population).get(variant.id)
     weights = weights_text(population, variant.id)
-    children = [one.id for one in population.variants.values() if variant.id in one.parents]
     data = {
         "id": variant.id,
         "champion": best is not None and best.id == variant.id,
@@ -50,7 +69,7 @@ def detail(population: Population, name: str) -> dict[str, Any]:
         "result": result(outcome(population, variant.id), decimals).plain,
         "n": fitness.n if fitness else 0,
         "parents": [_against(population, variant.id, parent, decimals) for parent in variant.parents],
-        "children": children,
+        "children": list(known.children.get(variant.id, ())),
         "descent": descent(population.variants, variant.id),
         "tuned": {one_line(key): figures.value(value) for key, value in variant.tuned.items()},
         "credit": one_line(credit_text(owed, decimals).plain) if owed is not None else "",
@@ -60,20 +79,24 @@ def detail(population: Population, name: str) -> dict[str, Any]:
         "failures": list(_failures(measured)),
         "trials": _trials(measured),
         **_texts(population, variant),
-        "exchanges": [_exchange(population, name) for name in transcripts(population, variant)],
+        "exchanges": [
+            _exchange(population, one) for one in known.exchanges.get(variant.id, ()) if variant.model
+        ],
     }
     return plain_dict(data)
 
 
-def transcripts(population: Population, variant: Variant) -> list[str]:
-    """Return the files of the exchanges that a variant came of: its own birth's, or those of its ideas."""
-    if not variant.model:
-        return []
-    event = next((e for e in population.events_of(ADMITTED) if e.data.get("variant") == variant.id), None)
-    if event is None:
-        return []
-    tickets = {f"{int(one):06d}" for one in (event.data.get("ticket") or 0, *event.data.get("ideas", ()))}
-    return [call.transcript for call in population.calls if call.transcript.partition("-")[0] in tickets]
+def index(population: Population) -> Index:
+    """Return where to find what belongs to each variant."""
+    files: dict[str, list[str]] = {}
+    for call in population.calls:
+        files.setdefault(call.transcript.partition("-")[0], []).append(call.transcript)
+    exchanges: dict[str, list[str]] = {}
+    for event in population.events_of(ADMITTED):
+        tickets = dict.fromkeys((event.data.get("ticket") or 0, *event.data.get("ideas", ())))
+        names = [name for ticket in tickets for name in files.get(f"{int(ticket):06d}", ())]
+        exchanges.setdefault(str(event.data.get("variant")), names)
+    return Index(children_index(population.variants.values()), exchanges)
 
 
 def _against(population: Population, name: str, parent: str, decimals: int) -> dict[str, Any]:

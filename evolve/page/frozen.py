@@ -9,7 +9,7 @@ from typing import Any
 from evolve.finding import is_running
 from evolve.page import assets
 from evolve.page.data import overview
-from evolve.page.detail import detail
+from evolve.page.detail import detail, index
 from evolve.report.terminal import to_json
 from population.store import Population
 
@@ -22,7 +22,8 @@ _LINKED = re.compile(r"^<(?:link rel=\"(?:stylesheet|preload)\"|script) .*\n", r
 def frozen(population: Population) -> str:
     """Return the page of a run as it is now, as HTML."""
     shown = overview(population, is_running(population.folder))
-    kept = {name: detail(population, name) for name in _asked_for(population, shown["graph"])}
+    known = index(population)
+    kept = {name: detail(population, name, known) for name in _asked_for(population, shown["graph"])}
     data = {"runs": [{"overview": {"version": 1, **shown}, "variants": kept}]}
     page = (assets.STATIC / "index.html").read_text(encoding="utf-8")
     head = _LINKED.sub("", page[: page.index("</head>")])

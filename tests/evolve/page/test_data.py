@@ -7,7 +7,7 @@ import pytest
 
 from evolve.errors import InputError
 from evolve.page.data import overview
-from evolve.page.detail import detail, transcripts
+from evolve.page.detail import detail, index
 from evolve.report.terminal import to_json
 from population.ledger import Call, Event
 from population.store import Population
@@ -110,7 +110,7 @@ def test_prompt_and_reply_of_a_variant_are_those_of_its_ideas(run: Population) -
         *map(call, ("000003-mutate.json", "000004-mutate-2.json", "000005-mutate.json")),
     )
     kept(run.folder, "000003-mutate.json")
-    assert transcripts(run, run.variants["v1"]) == ["000003-mutate.json", "000004-mutate-2.json"]
+    assert index(run).exchanges == {"v1": ["000003-mutate.json", "000004-mutate-2.json"]}
     first, second = detail(run, "v1")["exchanges"]
     assert first["messages"] == [{"role": "user", "text": r"Improve \u202e it"}]
     assert first["reply"] == "<script>alert(1)</script>"
