@@ -37,8 +37,9 @@ class Population:
     """Everything known of a run; one process at a time may write it, any may read it.
 
     ``db`` is a TinyDB with the tables variants, measurements, calls, events and meta: query and change it
-    as any other. The typed views show what was there at opening and what ``commit`` or ``stage`` added; a
-    change made through ``db`` shows in them at the next opening. Not for use by several threads at once.
+    as any other. The typed views show what was there at opening, what ``commit`` or ``stage`` added, and what
+    a reader took in by ``refresh``; a change made through ``db`` shows in them at the next opening. Not for
+    use by several threads at once.
     """
 
     db: JournalDB

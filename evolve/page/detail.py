@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evolve.report import figures
@@ -16,27 +16,34 @@ from evolve.report.terminal import plain_dict
 from evolve.report.tree import result
 from evolve.report.untrusted import code, lines, one_line
 from population.errors import Corrupt
-from population.lineage import descent
+from population.lineage import children_index, descent
 from population.store import Population
 from population.variant import Measurement, Value, Variant
 
 _LONGEST = 100_000  # characters of a prompt, a reply or a source that the page shows
 
 
-def detail(population: Population, name: str) -> dict[str, Any]:
+def detail(
+    population: Population, name: str, children: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
     """Return what the page shows of a variant.
+
+    Args:
+        population: the run.
+        name: the variant's id.
+        children: ``children_index`` of the run, if it is at hand.
 
     Raises:
         InputError: the run holds no such variant.
     """
     variant = find(population, name)
+    below = children_index(population.variants.values()) if children is None else children
     decimals = figures.places(population.noise())
     measured = population.measurements(variant.id)
     best = champion(population)
     fitness = population.fitness(variant.id)
     owed = credits_of(population).get(variant.id)
     weights = weights_text(population, variant.id)
-    children = [one.id for one in population.variants.values() if variant.id in one.parents]
     data = {
         "id": variant.id,
         "champion": best is not None and best.id == variant.id,
@@ -50,7 +57,7 @@ def detail(population: Population, name: str) -> dict[str, Any]:
         "result": result(outcome(population, variant.id), decimals).plain,
         "n": fitness.n if fitness else 0,
         "parents": [_against(population, variant.id, parent, decimals) for parent in variant.parents],
-        "children": children,
+        "children": list(below.get(variant.id, ())),
         "descent": descent(population.variants, variant.id),
         "tuned": {one_line(key): figures.value(value) for key, value in variant.tuned.items()},
         "credit": one_line(credit_text(owed, decimals).plain) if owed is not None else "",

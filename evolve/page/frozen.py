@@ -11,6 +11,7 @@ from evolve.page import assets
 from evolve.page.data import overview
 from evolve.page.detail import detail
 from evolve.report.terminal import to_json
+from population.lineage import children_index
 from population.store import Population
 
 HELD = 1000
@@ -22,7 +23,8 @@ _LINKED = re.compile(r"^<(?:link rel=\"(?:stylesheet|preload)\"|script) .*\n", r
 def frozen(population: Population) -> str:
     """Return the page of a run as it is now, as HTML."""
     shown = overview(population, is_running(population.folder))
-    kept = {name: detail(population, name) for name in _asked_for(population, shown["graph"])}
+    known = children_index(population.variants.values())
+    kept = {name: detail(population, name, known) for name in _asked_for(population, shown["graph"])}
     data = {"runs": [{"overview": {"version": 1, **shown}, "variants": kept}]}
     page = (assets.STATIC / "index.html").read_text(encoding="utf-8")
     head = _LINKED.sub("", page[: page.index("</head>")])

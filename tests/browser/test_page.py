@@ -103,6 +103,10 @@ def test_what_models_write_is_text_and_nothing_else(look: Look) -> None:
     row.get_by_role("button").click()
     page.wait_for_selector("#panel h3")
     assert shown in page.locator("#panel .idea").inner_text()
+    page.wait_for_selector("#panel .parcoords")
+    assert page.locator("#panel .parcoords .axis-title").all_text_contents()[:2] == ["RATE", "ACTIVATION"]
+    page.locator("#panel .parcoords").scroll_into_view_if_needed()
+    look.shoot("trials")
     page.get_by_label("colour").select_option("model")  # its model's name is as hostile
     page.get_by_label("height").select_option("lane")
     page.wait_for_timeout(500)

@@ -20,7 +20,8 @@ function champion(run) {
   return card("Who leads?",
     el("p", { class: "big" }, variantLink(best.id, "★"), " ", el("span", { text: best.score?.text || "" })),
     el("p", { class: "dim", text: `${run.score}, ${run.direction === "minimize" ? "lower" : "higher"} is better; `
-      + `n=${best.score?.n ?? 0}; ${seed}` }),
+      + `from ${best.score?.n ?? 0} bursts` }),
+    el("p", { class: "dim", text: seed }),
     el("p", { class: "idea", text: best.hypothesis }),
     best.contender ? el("p", { class: "dim" }, "against it now: ", variantLink(best.contender.id), " ",
       best.contender.score?.text || "") : null,
@@ -47,6 +48,7 @@ function helped(run) {
   if (!most) return card("Which idea helped most?", el("p", { text: "None has so far." }));
   return card("Which idea helped most?",
     el("p", { class: "big" }, variantLink(most.id), " ", el("span", { class: "good", text: most.gain })),
+    el("p", { class: "dim", text: `${run.score} over its parent` }),
     el("p", { class: "idea", text: most.hypothesis }),
     parts.length ? el("p", { class: "dim", text: "Of the whole change, taken apart and measured, these help:" }) : null,
     parts.length ? el("ul", {}, parts.map((row) => el("li", {}, el("code", { text: row.change }), ` ${row.left_out}`))) : null);
@@ -66,10 +68,10 @@ function cost(run) {
 }
 
 function works(run) {
-  const tried = run.operators.filter((one) => one.tried);
-  const best = tried.find((one) => one.rate !== null) || tried.reduce(
-    (top, one) => (!top || one.improved / one.tried > top.improved / top.tried ? one : top), null);
-  if (!best || (best.rate === null && !best.improved)) return card("Which operator works best?", el("p", { text: "None has improved on a parent yet." }));
+  const better = run.operators.filter((one) => one.improved); // the order is that of what the search expects of each
+  const best = better.find((one) => one.rate !== null)
+    || better.reduce((top, one) => (!top || one.improved / one.tried > top.improved / top.tried ? one : top), null);
+  if (!best) return card("Which operator works best?", el("p", { text: "None has improved on a parent yet." }));
   const expected = best.rate === null ? "" : `; the search expects ${best.rate.toPrecision(2)} gain per burst of it`;
   return card("Which operator works best?",
     el("p", { class: "big", text: best.operator }),

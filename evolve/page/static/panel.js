@@ -4,6 +4,7 @@ import { byId, el, fill, table, variantLink } from "./dom.js";
 import { colours } from "./theme.js";
 import { axis, draw, plain } from "./charts.js";
 
+const ENDS = 5; // of a long descent, those that are named
 let open = new Set(); // parts that somebody has opened stay open with the next variant
 
 export function showNothing(said) {
@@ -47,13 +48,20 @@ function facts(one) {
       parent.gain === null ? "" : el("span", { class: parent.helps ? "good" : "dim", text: `gain ${parent.gain}` })]]),
     ["made by", [one.operator, one.model].filter(Boolean).join(", ")],
     ["island", `${one.island}, generation ${one.generation}`],
-    ["descent", one.descent.flatMap((name, n) => [n ? " → " : "", variantLink(name)])],
+    ["descent", descent(one.descent)],
     ["children", one.children.length ? one.children.slice(0, 30).flatMap((name) => [variantLink(name), " "])
       .concat(one.children.length > 30 ? [`and ${one.children.length - 30} more`] : []) : "none"],
     ["owed to", one.credit], ["its numbers", one.numbers],
     ["tuned", Object.entries(one.tuned).map(([name, value]) => `${name}=${value}`).join(", ")]];
   return el("dl", {}, rows.filter(([, said]) => said && said.length !== 0).flatMap(([name, said]) =>
     [el("dt", { text: name }), el("dd", {}, said)]));
+}
+
+function descent(names) {
+  const skipped = names.length > 2 * ENDS ? names.length - 2 * ENDS : 0;
+  const link = (name, n) => [n ? " → " : "", variantLink(name)];
+  if (!skipped) return names.flatMap(link);
+  return [...names.slice(0, ENDS).flatMap(link), ` → ${skipped} more`, ...names.slice(-ENDS).flatMap((name) => link(name, 1))];
 }
 
 function failure(found) {
@@ -123,5 +131,5 @@ function showTrials(place, one) {
 function dimension(name, values) {
   if (values.every((value) => typeof value === "number")) return { label: plain(name), values };
   const words = [...new Set(values.map(String))];
-  return { label: plain(name), values: values.map((value) => words.indexOf(String(value))), tickvals: words.map((_, n) => n), ticktext: words.map(plain) };
+  return { label: plain(name), values: values.map((value) => words.indexOf(String(value))), tickvals: words.map((_, n) => n), ticktext: words.map((word) => word.slice(0, 24)) };
 }
