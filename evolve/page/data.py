@@ -120,7 +120,11 @@ def _champion(population: Population, now: Standing, decimals: int) -> dict[str,
         "helps": now.gain is not None and now.gain > 0,
         "contender": contends
         and {"id": contends, "score": _estimate(population.fitness(contends), decimals)},
-        "leader": ahead and {"id": ahead.variant, "text": "; ".join(ahead_of(ahead, decimals))},
+        "leader": ahead
+        and {
+            "id": ahead.variant,
+            "text": "; ".join(ahead_of(ahead, decimals)).removeprefix(ahead.variant).strip(),
+        },
     }
 
 
@@ -138,7 +142,7 @@ def _real(population: Population, now: Standing) -> dict[str, str]:
     level = "likely" if now.probability > 0.95 and "unknown" not in said else "open"
     return {
         "level": level,
-        "text": f"{said}, on the search's own text; not verified on text that it never read",
+        "text": f"{said}, by the search's own bursts; not verified",
     }
 
 

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.system
 AXE = Path(os.environ.get("EVOLVE_AXE", ROOT / "build" / "axe" / "node_modules" / "axe-core" / "axe.min.js"))
 WHERE = """place => {
     const chart = document.getElementById('graph');
+    chart.scrollIntoView({ block: 'center', behavior: 'instant' });
     const box = chart.getBoundingClientRect();
     const { xaxis, yaxis, _size } = chart._fullLayout;
     return [box.x + _size.l + xaxis.l2p(place), box.y + _size.t + yaxis.l2p(chart.data[0].y[place])];

@@ -30,7 +30,7 @@ function champion(run) {
 
 function real(run) {
   const [word, kind] = LEVELS[run.real.level];
-  const trust = run.trust ? el("p", { class: "warn", text: `Scores are ${run.trust}: the word of the programs.` }) : null;
+  const trust = run.trust ? el("p", { class: "warn", text: `Scores are ${run.trust}: the engine does not measure them itself.` }) : null;
   return card("Is the gain real?",
     el("p", { class: "big" }, el("span", { class: run.champion?.helps ? "good" : "", text: run.champion?.gain || "no gain yet" }),
       " ", el("span", { class: `badge ${kind}`, text: word })),

@@ -29,7 +29,7 @@ export function plain(text) {
 
 export function axis(title, more = {}) {
   const now = colours();
-  return { title: { text: plain(title), standoff: 8 }, gridcolor: now.faint, zerolinecolor: now.faint,
+  return { title: { text: plain(title), standoff: 8, font: { size: 12.5 } }, gridcolor: now.faint, zerolinecolor: now.faint,
     linecolor: now.line, tickfont: { color: now.dim }, automargin: true, ...more };
 }
 
