@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evolve.finding import is_running, opened
 from population.ledger import Event
-from population.store import JOURNAL, Population
+from population.store import Population
 
 _EVERY = 0.5  # seconds between two looks at a run that goes on
 
@@ -25,17 +25,14 @@ def followed(folder: Path, kinds: Collection[str], last: int) -> Iterator[Event]
     Raises:
         InputError: the folder is no run.
     """
-    known, size, running = None, -1, True
-    while True:
-        alive, now = is_running(folder), (folder / JOURNAL).stat().st_size
-        if now != size:
-            size = now
-            with opened(folder) as population:
-                events = population.events_of(*kinds) if kinds else population.events
-                start = known if known is not None else max(0, len(events) - last) if last else 0
-                known = len(events)
-                yield from events[start:]
-        elif not running:
-            return
-        running = alive
-        time.sleep(_EVERY if running else 0.0)
+    with opened(folder) as population:
+        known = max(0, len(chosen(population, kinds, 0)) - last) if last else 0
+        while True:
+            running = is_running(folder)  # before the last look, so that nothing is missed
+            population.refresh()
+            found = chosen(population, kinds, 0)
+            yield from found[known:]
+            known = len(found)
+            if not running:
+                return
+            time.sleep(_EVERY)

@@ -57,7 +57,6 @@ def test_a_click_on_the_lineage_shows_the_change(look: Look, finished: Path) -> 
     with Population.open(finished) as population:
         name = next(one for one in population.variants if gain_over(population, one, "v0") and one != "v0")
         place = list(population.variants).index(name)
-    page.evaluate("document.getElementById('graph').scrollIntoView({ block: 'end' })")
     tip = page.locator("#tip")
     for away in range(60):  # until the graph minds the mouse
         spot = page.evaluate(WHERE, place)
