@@ -65,7 +65,7 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
             display.event(event)
 
         again = recover(population, crashed=population.meta("stopped", "") is None)
-        on = {MACHINE: machine.facts(prepared.settings.device)}
+        on = {MACHINE: machine.facts(prepared.settings.device), "owner": prepared.settings.owner}
         tell("started", _greeting(prepared), on, stopped=None, budgets=runs.budgets(prepared.settings))
         for note in prepared.notes:
             tell("note", note)
@@ -259,7 +259,8 @@ def _greeting(prepared: Prepared) -> str:
         where += (
             f" (files and network are open to variants: {prepared.confinement.missing or '--sandbox L0'})"
         )
-    return f"LLM: {prepared.choice.why}. Bursts of {burst} on {where}; seed {settings.seed}."
+    owner = (settings.owner or "").partition(" <")[0]
+    return f"LLM: {prepared.choice.why}. Bursts of {burst} on {where}; seed {settings.seed}; owner: {owner}."
 
 
 async def _supervised(
