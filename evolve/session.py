@@ -66,7 +66,8 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
 
         again = recover(population, crashed=population.meta("stopped", "") is None)
         on = {MACHINE: machine.facts(prepared.settings.device), "owner": prepared.settings.owner}
-        tell("started", _greeting(prepared), on, stopped=None, budgets=runs.budgets(prepared.settings))
+        budgets, slots = runs.budgets(prepared.settings), len(prepared.devices)
+        tell("started", _greeting(prepared), on, stopped=None, budgets=budgets, slots=slots)
         for note in prepared.notes:
             tell("note", note)
         if population.torn:

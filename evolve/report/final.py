@@ -174,7 +174,10 @@ def _line(population: Population, now: Standing, decimals: int) -> Iterable[Rend
 
 def _next(run: Path, now: Standing) -> Commands:
     """List the commands that show more."""
-    rows: list[tuple[tuple[str, ...], str]] = [(("tree", str(run)), "the whole lineage")]
+    rows: list[tuple[tuple[str, ...], str]] = [
+        (("serve", str(run)), "all of it, in a browser"),
+        (("tree", str(run)), "the whole lineage"),
+    ]
     if now.champion is not None:
         rows.append((("show", str(run), now.champion.id, "--diff"), "the champion in full"))
         rows.append((("best", str(run), "-o", "best.py"), "its source"))

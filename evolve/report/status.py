@@ -215,6 +215,7 @@ def status_data(population: Population, running: bool) -> dict[str, Any]:
         "target": (population.meta("budgets") or {}).get("target"),
         "budgets": [dataclasses.asdict(budget) for budget in budgets(population, counts)],
         "seconds": counts.seconds,
+        "slots": population.meta("slots"),
         "now": [dataclasses.asdict(job) for job in under_way(population)] if running else [],
         "fronts": fronts_data(population),
         "evaluations": {"total": figures.whole(counts.evaluations), **counts.purposes},
@@ -365,9 +366,14 @@ def _now(population: Population) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column()
-    for job in under_way(population):
+    jobs = under_way(population)
+    slots = population.meta("slots")
+    if slots is not None:
+        busy = sum(job.state == "burst" for job in jobs)
+        table.add_row("slots", f"{min(busy, slots)} of {slots} busy")
+    for job in jobs:
         table.add_row(job.state, Text(job.what, no_wrap=True, overflow="ellipsis"))
-    return table if table.row_count else Text("nothing: it begins, or ends")
+    return table
 
 
 def _bursts(population: Population, counts: Counts) -> RenderableType:
