@@ -11,7 +11,7 @@ from evolve.docket import Docket
 from evolve.folding import Folding
 from evolve.orders import ORDERED, Kind, Order
 from evolve.post import DIRECTIONS, PROGRAM, Post
-from evolve.race import Race
+from evolve.race import SEED, Race
 from evolve.room import Room
 from evolve.wishes import Next, Wish
 from population.store import Population
@@ -66,7 +66,7 @@ class Obeying:
             text = f"{PROGRAM} was changed by {changed.by}"
             self._folding.event(DIRECTIONS, text, {"by": changed.by, "text": changed.text})
         sent = post.orders()
-        known = {event.data["id"] for event in self._population.events_of(ORDERED)} if sent else set()
+        known = {event.data.get("id") for event in self._population.events_of(ORDERED)} if sent else set()
         for path, order in sent:
             late = order.kind.of_the_moment and not self._begun
             if order.id not in known and not late and await self._obey(order):
@@ -81,13 +81,18 @@ class Obeying:
         if order.variant and order.variant not in self._population.variants:
             self._folding.event(ORDERED, f"{order.told()}: there is no such variant", data)
             return False
+        if order.kind is Kind.BAN and order.variant == SEED:
+            self._folding.event(ORDERED, f"{order.told()}: the seed cannot be banned", data)
+            return False
+        kept = ""
+        if order.kind is Kind.INJECT:  # before anything is on record, which others may write meanwhile
+            kept = await self._room.aside(lambda: self._population.keep_source(order.source))
         self._folding.event(ORDERED, order.told(), data)
         self._breeder.steering.obey(order)
         match order.kind:
             case Kind.INJECT:
-                digest = await self._room.aside(lambda: self._population.keep_source(order.source))
-                self._breeder.steering.injected[digest] = order.text
-                self._docket.wish(Next(Wish.INJECT, order.variant, digest=digest))
+                self._breeder.steering.injected[kept] = order.text
+                self._docket.wish(Next(Wish.INJECT, order.variant, digest=kept))
             case Kind.BAN:
                 self._ban(order.variant)
             case Kind.APPROVE:

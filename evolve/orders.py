@@ -15,11 +15,13 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import msgspec
 
+from evolve.budget import Limits
+from evolve.settings import Settings
 from population.disk import write_whole
 
 FOLDER = "orders"
@@ -28,6 +30,9 @@ ORDERED = "order"
 
 CHILDREN = 20
 """Children that a direction, or a favour, is for where nobody says how many."""
+
+LONGEST = 2000
+"""Characters of what is told."""
 
 _REFUSED = ".refused"  # what a file that holds no order is called from then on
 
@@ -124,10 +129,28 @@ def waiting(folder: Path) -> Iterator[tuple[Path, Order]]:
     """Yield the orders that were sent, the oldest first; a file that holds none is set aside."""
     for path in sorted((folder / FOLDER).glob("*.json")):
         try:
-            yield path, msgspec.convert(json.loads(path.read_bytes()), Order)
-        except (ValueError, OSError):
+            yield path, _read(path)
+        except (ValueError, RecursionError, OSError):
             with contextlib.suppress(OSError):
                 path.rename(path.with_suffix(_REFUSED))
+
+
+def _read(path: Path) -> Order:
+    """Return the order that a file holds, whoever wrote it; its id is the name of the file.
+
+    Raises:
+        ValueError: it holds none, or one that makes no sense.
+        OSError: it cannot be read.
+    """
+    sent = replace(msgspec.convert(json.loads(path.read_bytes()), Order), id=path.stem)
+    if not sent.variant and sent.kind in (Kind.INJECT, Kind.BAN, Kind.FAVOUR, Kind.APPROVE):
+        raise ValueError("it names no variant")
+    if sent.children < 1 and sent.kind in (Kind.STEER, Kind.FAVOUR):
+        raise ValueError("it is for no child")
+    if len(sent.text) > LONGEST or not sent.budgets.keys() <= {one.name for one in fields(Limits)}:
+        raise ValueError("its text is too long, or it names no budget")
+    Settings(**sent.budgets)  # type: ignore[arg-type]
+    return sent
 
 
 def person() -> str:

@@ -39,19 +39,21 @@ class Post:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seen: tuple[int, int] | None = None
+        self._lay: set[Path] = set()  # orders at the last look; one that cannot be removed rings no bell
         self.bell = asyncio.Event()
         """Set while something has come that was not taken."""
 
     async def watch(self) -> None:
         """Ring the bell whenever something has come; runs until it is cancelled."""
         while True:
-            if self._stamp() != self._seen or any((self._folder / orders.FOLDER).glob("*.json")):
+            if self._stamp() != self._seen or self._lying() - self._lay:
                 self.bell.set()
             await asyncio.sleep(_EVERY)
 
     def orders(self) -> list[tuple[Path, Order]]:
         """Return the orders that lie there, the oldest first."""
         self.bell.clear()
+        self._lay = self._lying()
         return list(orders.waiting(self._folder))
 
     def done(self, path: Path) -> None:
@@ -78,6 +80,9 @@ class Post:
         except KeyError:
             by = f"user {owner}"
         return Changed(text, digest(text), by)
+
+    def _lying(self) -> set[Path]:
+        return set((self._folder / orders.FOLDER).glob("*.json"))
 
     def _stamp(self) -> tuple[int, int] | None:
         """Return what changes with the file, None while there is none."""

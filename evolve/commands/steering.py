@@ -12,7 +12,7 @@ from evolve import admission, finding, orders, runs
 from evolve.commands.common import AnyRun, Json, chosen, console, named
 from evolve.errors import InputError
 from evolve.finding import opened
-from evolve.orders import CHILDREN, Kind, Order
+from evolve.orders import CHILDREN, LONGEST, Kind, Order
 from evolve.race import SEED
 from evolve.report.shown import find
 from evolve.report.standing import champion
@@ -22,8 +22,6 @@ from evolve.report.untrusted import one_line
 from evolve.settings import FILE, load
 from population import lineage
 from population.store import Population
-
-LONGEST = 2000  # characters of a direction
 
 app = typer.Typer()
 
@@ -74,7 +72,7 @@ def inject(
         if twin is not None:
             raise InputError(f"{file} is the same program as {twin}")
         above = _parent(population, parent)
-    said = one_line(idea) or f"written by hand: {file.name}"
+    said = one_line(idea)[:LONGEST] or f"written by hand: {file.name}"
     _send(folder, orders.order(Kind.INJECT, text=said, variant=above, source=source), as_json)
 
 

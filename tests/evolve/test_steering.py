@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -243,6 +244,57 @@ def test_a_file_that_is_no_order_is_set_aside_and_the_others_are_obeyed(steered:
     assert sorted(path.suffix for path in inbox.iterdir()) == [".refused", ".refused"]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kind": "favour", "variant": "v1", "children": 0},
+        {"kind": "steer", "text": "x" * 2001, "children": 3},
+        {"kind": "inject", "source": BETTER},
+        {"kind": "ban"},
+        {"kind": "raise", "budgets": {"evaluations": math.nan}},
+        {"kind": "raise", "budgets": {"evaluations": 0}},
+        {"kind": "raise", "budgets": {"slots": 3}},
+    ],
+)
+def test_an_order_that_makes_no_sense_is_set_aside(steered: Steered, odd: dict[str, object]) -> None:
+    inbox = steered.folder / orders.FOLDER
+    inbox.mkdir()
+    (inbox / "0.json").write_text(json.dumps({"by": "x", "at": 1, **odd}))
+    (inbox / "1.json").write_text("[" * 100_000)
+    assert not [*orders.waiting(steered.folder)]
+    assert sorted(path.suffix for path in inbox.iterdir()) == [".refused", ".refused"]
+
+
+def test_an_order_without_an_id_has_the_name_of_its_file(steered: Steered) -> None:
+    inbox = steered.folder / orders.FOLDER
+    inbox.mkdir()
+    (inbox / "mine.json").write_text(json.dumps({"kind": "ban", "by": "x", "at": 1, "variant": "v1"}))
+    assert [one.id for _, one in orders.waiting(steered.folder)] == ["mine"]
+
+
+def test_the_seed_cannot_be_banned(steered: Steered) -> None:
+    steered.search({5: order(Kind.BAN, variant=SEED)}, evaluations=20)
+    assert [event.text for event in steered.told("order")] == ["Ana bans v0: the seed cannot be banned"]
+    assert steered.population.meta("steering")["banned"] == []
+
+
+def test_an_order_that_cannot_be_removed_rings_but_once(steered: Steered) -> None:
+    async def rings() -> list[bool]:
+        post = Post(steered.folder)
+        watch = asyncio.create_task(post.watch())
+        orders.send(steered.folder, order(Kind.STEER, text="be bold", children=3))
+        await asyncio.wait_for(post.bell.wait(), 5)
+        assert len(post.orders()) == 1
+        await asyncio.sleep(0.7)
+        before = post.bell.is_set()
+        orders.send(steered.folder, order(Kind.PAUSE))
+        await asyncio.wait_for(post.bell.wait(), 5)
+        watch.cancel()
+        return [before, len(post.orders()) == 2]
+
+    assert asyncio.run(rings()) == [False, True]
+
+
 def test_an_order_about_nobody_is_recorded_and_changes_nothing(steered: Steered) -> None:
     steered.search({5: order(Kind.BAN, variant="v999")}, evaluations=20)
     assert [event.text for event in steered.told("order")] == ["Ana bans v999: there is no such variant"]
@@ -261,6 +313,7 @@ def test_a_direction_is_told_to_so_many_children() -> None:
     told = [steering.directions("usual", read=True) for _ in range(3)]
     assert ["try dropout" in one for one in told] == [True, True, False]
     assert all(one.startswith("usual") for one in told)
+    assert "from Ana: try" in told[0]  # and not her address, which a provider has no use for
 
 
 def test_what_was_told_outlasts_a_session_but_a_pause() -> None:
