@@ -13,6 +13,7 @@ from evolve.orders import ORDERED, Kind, Order
 from evolve.post import DIRECTIONS, PROGRAM, Post
 from evolve.race import SEED, Race
 from evolve.room import Room
+from evolve.shelf import Shelf
 from evolve.wishes import Next, Wish
 from population.store import Population
 
@@ -26,6 +27,7 @@ class Obeying:
         race: knows who may be champion.
         folding: records events, and what the race decides.
         docket: takes wishes.
+        shelf: holds the ideas of variants.
         room: waits while the disk is full.
         limits: the budgets, changed in place.
     """
@@ -37,6 +39,7 @@ class Obeying:
         race: Race,
         folding: Folding,
         docket: Docket,
+        shelf: Shelf,
         room: Room,
         limits: Limits,
     ) -> None:
@@ -45,6 +48,7 @@ class Obeying:
         self._race = race
         self._folding = folding
         self._docket = docket
+        self._shelf = shelf
         self._room = room
         self._limits = limits
         self._begun = False
@@ -107,9 +111,23 @@ class Obeying:
         """Let a variant have no children and no title any more."""
         news = self._race.ban(variant)
         self._breeder.ban(variant)
+        for ticket in self._shelf.ban(variant, self._ideas_of(variant)):
+            self._docket.unshelve(ticket)
         if self._race.champion == variant:
             self._folding.dethrone(variant)
         self._wish(self._folding.tell(news))
+
+    def _ideas_of(self, variant: str) -> set[int]:
+        """Return the jobs that proposed the ideas of a banned variant, if nobody else has them."""
+        own: set[int] = set()
+        others: set[int] = set()
+        for event in self._population.events_of("admitted"):
+            name, ideas = event.data["variant"], event.data.get("ideas", ())
+            if name == variant:
+                own.update(ideas)
+            elif name not in self._breeder.steering.banned:
+                others.update(ideas)
+        return own - others
 
     def _wish(self, wanted: list[Next]) -> None:
         for one in wanted:

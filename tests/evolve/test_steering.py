@@ -73,22 +73,28 @@ class Steered:
         return self.population.folder
 
     def search(
-        self, at: dict[int, Order | Callable[[], None]], evaluations: int = 60, approve: bool = False
+        self,
+        at: dict[int, Order | Callable[[], None]],
+        evaluations: int = 60,
+        approve: bool = False,
+        proposals: float = 0.0,
     ) -> str:
         """Search, and return why it ended."""
 
         async def run() -> str:
-            return await self._wired(at, evaluations, approve).run()
+            return await self._wired(at, evaluations, approve, proposals).run()
 
         return asyncio.run(asyncio.wait_for(run(), 60))
 
-    def _wired(self, at: dict[int, Order | Callable[[], None]], evaluations: int, approve: bool) -> Search:
+    def _wired(
+        self, at: dict[int, Order | Callable[[], None]], evaluations: int, approve: bool, proposals: float
+    ) -> Search:
         population, folder = self.population, self.folder
         recover(population, crashed=False)
         limits = Limits(evaluations=evaluations)
         policy = Policy(
             Direction.MINIMIZE, limits, Prices(1.0, 2.0, timed=False), "train", 2, 1, False, trials=0,
-            seed_replicates=4, replicates=0.3, confidence=0.9, approve=approve,
+            seed_replicates=4, replicates=0.3, confidence=0.9, approve=approve, proposals=proposals,
         )  # fmt: skip
         brake = Brake()
         room = Room(folder, lambda: brake.on, lambda _: None)
@@ -160,6 +166,25 @@ def test_a_ban_holds_in_the_next_session(steered: Steered) -> None:
     assert later
     assert all(name not in one.parents for one in later)
     assert steered.population.meta("champion") != name
+
+
+def test_the_ideas_of_a_variant_that_is_banned_come_back_in_no_other(steered: Steered) -> None:
+    steered.search({}, 60, proposals=3.0)
+    ideas = {str(e.data["variant"]): e.data["ideas"] for e in steered.told("admitted") if e.data["ideas"]}
+    shelf, carried = steered.population.notes("notes.shelf"), [*ideas.values()]
+    name, idea = next(
+        (one, own[0])
+        for one, own in ideas.items()
+        if str(own[0]) in shelf and sum(own[0] in others for others in carried) == 1
+    )
+    born = len(steered.population.variants)
+    steered.search({1: order(Kind.BAN, variant=name)}, 110, proposals=3.0)
+    assert str(idea) not in steered.population.notes("notes.shelf")
+    at = next(event.at for event in steered.told("order"))
+    later = [*steered.population.variants][born:]
+    assert later
+    events = [e for e in steered.told("admitted") if e.data["variant"] in later and e.at > at + 0.05]
+    assert all(idea not in event.data["ideas"] for event in events)
 
 
 def test_a_favourite_has_the_next_children(steered: Steered) -> None:
