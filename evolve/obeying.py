@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
@@ -16,6 +17,9 @@ from evolve.room import Room
 from evolve.shelf import Shelf
 from evolve.wishes import Next, Wish
 from population.store import Population
+
+STARTED = "started"
+"""Kind of the event that a session begins with."""
 
 
 class Obeying:
@@ -71,8 +75,9 @@ class Obeying:
             self._folding.event(DIRECTIONS, text, {"by": changed.by, "text": changed.text})
         sent = post.orders()
         known = {event.data.get("id") for event in self._population.events_of(ORDERED)} if sent else set()
+        began = max((event.at for event in self._population.events_of(STARTED)), default=math.inf)
         for path, order in sent:
-            late = order.kind.of_the_moment and not self._begun
+            late = order.kind.of_the_moment and not self._begun and order.at < began
             if order.id not in known and not late and await self._obey(order):
                 heard(order)
             await durable()

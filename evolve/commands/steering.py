@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -99,6 +100,11 @@ def ban(
 def favour(words: Of, children: Children = CHILDREN, as_json: Json = False) -> None:
     """Let a variant be the first parent of the next children."""
     folder, name = _variant(words)
+    with opened(folder) as population:
+        banned = (population.meta("steering") or {}).get("banned", ())
+        if name in banned or population.fitness(name) is None:
+            why = "is banned" if name in banned else "has no score"
+            raise InputError(f"{name} {why}, and has no children")
     _send(folder, orders.order(Kind.FAVOUR, variant=name, children=children), as_json)
 
 
@@ -155,7 +161,9 @@ def raise_budgets(
 
 def _words(words: Sequence[str], wanted: str) -> tuple[Path, tuple[str, ...]]:
     """Return the run, and what else is named; the newest run where one word alone is given."""
-    return (chosen(None), tuple(words)) if len(words) == 1 else named(words, wanted)
+    if len(words) == 1 and not os.path.isdir(words[0]):  # noqa: PTH112 - it may be too long for a path
+        return chosen(None), tuple(words)
+    return named(words, wanted)
 
 
 def _variant(words: Sequence[str]) -> tuple[Path, str]:

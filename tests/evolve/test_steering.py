@@ -14,7 +14,7 @@ import pytest
 from benchmarks.landscape import FORGETFUL
 from evolve import orders
 from evolve.briefing import Briefing
-from evolve.budget import Limits
+from evolve.budget import Counts, Limits
 from evolve.bursts.executor import Job, Result, Watch
 from evolve.docket import recover
 from evolve.lessons import Lessons
@@ -23,7 +23,7 @@ from evolve.memory import Memory
 from evolve.orders import Kind, Order
 from evolve.policy import Policy
 from evolve.post import Post
-from evolve.race import SEED
+from evolve.race import SEED, Race
 from evolve.rewards import Prices
 from evolve.room import Room
 from evolve.search import Search
@@ -205,6 +205,22 @@ def test_nobody_is_champion_without_approval_where_that_is_wanted(steered: Steer
     assert "better than v0 by" in steered.told("champion")[-1].text
 
 
+def test_a_duel_that_goes_on_after_an_approval_keeps_its_place_in_the_new_reign(steered: Steered) -> None:
+    steered.search({}, evaluations=40)
+    steered.population.set_meta(champion=SEED)
+    policy = Policy(
+        Direction.MINIMIZE, Limits(), Prices(1.0, 2.0, timed=False), "train", 2, 1, False, trials=0,
+        seed_replicates=4, replicates=0.3, confidence=0.9,
+    )  # fmt: skip
+    race = Race(policy, steered.population, Counts(), Seeds(1))
+    duel = {"contender": "v2", "place": 2, "look": 1}
+    race.restore((), {"places": 2, "duel": duel, "held": [["v1", SEED, 1]]}, (), ())
+    news = race.approve("v1")
+    assert news is not None
+    assert race.state()["duel"] == duel
+    assert race.state()["places"] == 2
+
+
 def test_budgets_are_raised_while_it_searches(steered: Steered) -> None:
     reason = steered.search({10: order(Kind.RAISE, budgets={"evaluations": 45})}, evaluations=20)
     assert reason == "the budget of 45 evaluations is used"
@@ -240,6 +256,12 @@ def test_a_pause_or_a_stop_of_an_earlier_session_is_not_obeyed(steered: Steered)
     orders.send(steered.folder, order(Kind.PAUSE))
     assert steered.search({}, evaluations=20) == "the budget of 20 evaluations is used"
     assert not list((steered.folder / orders.FOLDER).iterdir())
+
+
+def test_a_stop_that_comes_while_a_session_begins_is_obeyed(steered: Steered) -> None:
+    steered.population.commit(Event("started", "", 0.5))
+    orders.send(steered.folder, order(Kind.STOP))
+    assert steered.search({}, evaluations=20) == "Ana stops the search"
 
 
 def test_an_order_is_obeyed_once_though_its_file_comes_back(steered: Steered) -> None:
