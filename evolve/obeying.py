@@ -16,6 +16,7 @@ from evolve.race import SEED, Race
 from evolve.room import Room
 from evolve.shelf import Shelf
 from evolve.wishes import Next, Wish
+from population.genome import digest
 from population.store import Population
 
 STARTED = "started"
@@ -68,7 +69,7 @@ class Obeying:
             heard: is told of each order that was taken up.
         """
         changed = post.directions()
-        if changed is not None and changed.digest != self._population.meta("program"):
+        if changed is not None and changed.digest != self._population.meta("program", digest("")):
             self._breeder.steering.program = changed.text
             self._population.stage(meta={"program": changed.digest})
             text = f"{PROGRAM} was changed by {changed.by}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -328,6 +329,7 @@ def test_the_seed_cannot_be_banned(steered: Steered) -> None:
 def test_an_order_that_cannot_be_removed_rings_but_once(steered: Steered) -> None:
     async def rings() -> list[bool]:
         post = Post(steered.folder)
+        post.directions()
         watch = asyncio.create_task(post.watch())
         orders.send(steered.folder, order(Kind.STEER, text="be bold", children=3))
         await asyncio.wait_for(post.bell.wait(), 5)
@@ -351,6 +353,24 @@ def test_an_order_about_nobody_is_recorded_and_changes_nothing(steered: Steered)
 def test_a_changed_program_md_is_recorded(steered: Steered) -> None:
     steered.search({5: lambda: (steered.folder / "program.md").write_text("only simple ideas")}, 20)
     assert [event.data["text"] for event in steered.told("directions")] == ["only simple ideas"]
+
+
+def test_directions_that_were_deleted_between_sessions_and_come_back_are_told(steered: Steered) -> None:
+    program = steered.folder / "program.md"
+    program.write_text("only simple ideas")
+    steered.search({}, evaluations=20)
+    program.unlink()
+    steered.search({5: lambda: (program.write_text("only simple ideas"), None)[1]}, evaluations=40)
+    assert [event.data["text"] for event in steered.told("directions")] == [
+        "only simple ideas", "", "only simple ideas",
+    ]  # fmt: skip
+
+
+def test_a_pipe_in_the_place_of_the_directions_says_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "program.md")
+    changed = Post(tmp_path).directions()
+    assert changed is not None
+    assert changed.text == ""
 
 
 def test_a_direction_is_told_to_so_many_children() -> None:
