@@ -418,7 +418,7 @@ class Breeder:
         best = self._members.everybody.best(1)[0]
         if self._choosing.policy is Name.GREEDY:
             return best
-        if not self._base or self._lineages.alive[0].children % ROUND == 1:
+        if self._base not in self._members.everybody or self._lineages.alive[0].children % ROUND == 1:
             self._base = best
         return self._base
 

@@ -113,6 +113,15 @@ class Meter:
         """Slots in which a burst runs."""
         self._waiting = 0
         self._began = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def pause(self, paused: bool) -> None:
+        """Let no burst begin until this is taken back; those that wait keep their turn."""
+        if paused:
+            self._open.clear()
+        else:
+            self._open.set()
 
     async def hand_over(self) -> None:
         """Let bursts that wait have the slots that are free: choosing jobs holds up everything else."""
@@ -212,6 +221,7 @@ class Meter:
                 while taken < slots:
                     await self._slots.acquire()
                     taken += 1
+                await self._open.wait()
         except BaseException:
             self._release(taken)
             raise

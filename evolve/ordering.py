@@ -8,7 +8,7 @@ from pathlib import Path
 from evolve import admission, finding, orders, runs
 from evolve.errors import InputError
 from evolve.finding import opened
-from evolve.orders import Kind, Order
+from evolve.orders import LONGEST, Kind, Order
 from evolve.race import SEED
 from evolve.report.shown import find
 from evolve.report.standing import champion
@@ -17,7 +17,6 @@ from evolve.report.untrusted import one_line
 from evolve.settings import FILE, load
 from population.store import Population
 
-LONGEST = 2000  # characters of a direction, or of an idea
 MOST = 10_000  # children that an order may be for
 
 
@@ -53,6 +52,8 @@ def _checked(folder: Path, population: Population, wanted: Order) -> Order:
             wanted = _program(folder, population, wanted)
         case Kind.BAN if wanted.variant == SEED:
             raise InputError(f"{SEED} is the seed, which gains are measured against: it cannot be banned")
+        case Kind.FAVOUR if wanted.variant in (population.meta("steering") or {}).get("banned", ()):
+            raise InputError(f"{wanted.variant} is banned, and has no children")
         case Kind.FAVOUR if population.fitness(wanted.variant) is None:
             raise InputError(f"{wanted.variant} has no score, so that it cannot have children")
         case Kind.APPROVE if wanted.variant not in (waiting := held(population)):

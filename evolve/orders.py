@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import getpass
 import json
 import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import msgspec
 
+from evolve.budget import Limits
+from evolve.settings import Settings
 from population.disk import write_whole
 
 FOLDER = "orders"
@@ -28,6 +31,9 @@ ORDERED = "order"
 
 CHILDREN = 20
 """Children that a direction, or a favour, is for where nobody says how many."""
+
+LONGEST = 2000
+"""Characters of what is told."""
 
 _REFUSED = ".refused"  # what a file that holds no order is called from then on
 
@@ -39,6 +45,11 @@ class Kind(enum.StrEnum):
     def of_the_moment(self) -> bool:
         """Say whether it is for the search that runs, and not for one that comes later."""
         return self in (Kind.PAUSE, Kind.CONTINUE, Kind.STOP)
+
+    @property
+    def lasts(self) -> bool:
+        """Say whether it holds for a search that begins later; other budgets are among its settings then."""
+        return not (self.of_the_moment or self is Kind.RAISE)
 
     STEER = "steer"  # tell models something with the next children
     INJECT = "inject"  # measure a program that somebody wrote
@@ -124,12 +135,31 @@ def waiting(folder: Path) -> Iterator[tuple[Path, Order]]:
     """Yield the orders that were sent, the oldest first; a file that holds none is set aside."""
     for path in sorted((folder / FOLDER).glob("*.json")):
         try:
-            yield path, msgspec.convert(json.loads(path.read_bytes()), Order)
-        except (ValueError, OSError):
+            yield path, _read(path)
+        except (ValueError, RecursionError, OSError):
             with contextlib.suppress(OSError):
                 path.rename(path.with_suffix(_REFUSED))
 
 
+def _read(path: Path) -> Order:
+    """Return the order that a file holds, whoever wrote it; its id is the name of the file.
+
+    Raises:
+        ValueError: it holds none, or one that makes no sense.
+        OSError: it cannot be read.
+    """
+    sent = replace(msgspec.convert(json.loads(path.read_bytes()), Order), id=path.stem)
+    if not sent.variant and sent.kind in (Kind.INJECT, Kind.BAN, Kind.FAVOUR, Kind.APPROVE):
+        raise ValueError("it names no variant")
+    if sent.children < 1 and sent.kind in (Kind.STEER, Kind.FAVOUR):
+        raise ValueError("it is for no child")
+    if len(sent.text) > LONGEST or not sent.budgets.keys() <= {one.name for one in fields(Limits)}:
+        raise ValueError("its text is too long, or it names no budget")
+    Settings(**sent.budgets)  # type: ignore[arg-type]
+    return sent
+
+
+@functools.cache
 def person() -> str:
     """Return who runs this program: as git knows them, else by the name of their account."""
     found = []

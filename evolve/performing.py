@@ -183,7 +183,7 @@ class Performer:
             transcripts=proposal.transcripts,
             created=round(self._clock(), 3),
         )
-        self._put_on_record(variant, birth.ticket, idea)
+        self._put_on_record(variant, birth.ticket, {**idea, "ideas": list(birth.ideas)})
         self._docket.admit(birth.ticket, variant.id, proposal.dollars)
         return variant
 

@@ -247,6 +247,8 @@ class Planner:
         """Turn a wish into a job, None when it cannot be had."""
         ticket, name = self.ticket, wanted.variant
         match wanted.wish:
+            case Wish.REPAIR | Wish.ADOPT if name in self._breeder.steering.banned:
+                return None
             case Wish.MEASURE:
                 return Measure(ticket, name, Purpose.FIRST)
             case Wish.REPLICATE if not self._race.wants(wanted):

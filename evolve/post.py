@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pwd
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from evolve import orders
+from evolve import admission, orders
 from evolve.orders import Order
 from population.genome import digest
 
@@ -17,7 +18,7 @@ DIRECTIONS = "directions"
 """Kind of the event that tells of a changed ``program.md``."""
 
 _EVERY = 0.5  # seconds between two looks
-_LONGEST = 100_000  # characters of directions that are read
+_NEVER = (-1, -1)  # what changes with a file, before any look
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +39,22 @@ class Post:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int] | None = _NEVER
+        self._lay: set[Path] = set()  # orders at the last look; one that cannot be removed rings no bell
         self.bell = asyncio.Event()
         """Set while something has come that was not taken."""
 
     async def watch(self) -> None:
         """Ring the bell whenever something has come; runs until it is cancelled."""
         while True:
-            if self._stamp() != self._seen or any((self._folder / orders.FOLDER).glob("*.json")):
+            if self._stamp() != self._seen or self._lying() - self._lay:
                 self.bell.set()
             await asyncio.sleep(_EVERY)
 
     def orders(self) -> list[tuple[Path, Order]]:
         """Return the orders that lie there, the oldest first."""
         self.bell.clear()
+        self._lay = self._lying()
         return list(orders.waiting(self._folder))
 
     def done(self, path: Path) -> None:
@@ -66,11 +69,11 @@ class Post:
             return None
         self._seen = stamp
         path = self._folder / PROGRAM
-        try:
-            text = path.read_text(encoding="utf-8-sig", errors="replace")[:_LONGEST]
-            owner = path.stat().st_uid
-        except FileNotFoundError:
+        if stamp is None:
             return Changed("", digest(""), "somebody")
+        try:
+            text = path.read_text(encoding="utf-8-sig", errors="replace")[: admission.LONGEST]
+            owner = path.stat().st_uid
         except OSError:
             return None
         try:
@@ -79,10 +82,13 @@ class Post:
             by = f"user {owner}"
         return Changed(text, digest(text), by)
 
+    def _lying(self) -> set[Path]:
+        return set((self._folder / orders.FOLDER).glob("*.json"))
+
     def _stamp(self) -> tuple[int, int] | None:
-        """Return what changes with the file, None while there is none."""
+        """Return what changes with the file, None while there is none; a pipe would never end."""
         try:
             found = (self._folder / PROGRAM).stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size
+        return (found.st_mtime_ns, found.st_size) if stat.S_ISREG(found.st_mode) else None

@@ -159,7 +159,7 @@ class Race:
         if over != champion:
             self._again(variant)
             return None
-        self._places = 0
+        self._places = 0 if self._duel is None else self._duel.place  # which goes on, and keeps its place
         difference = self._population.difference(variant, champion, self._policy.direction)
         return News(CROWNED, variant, champion, place, difference)
 

@@ -138,7 +138,7 @@ class Search:
             clock,
         )
         self._obeying = Obeying(
-            population, breeder, self._race, self._folding, self._docket, room, policy.limits
+            population, breeder, self._race, self._folding, self._docket, self._shelf, room, policy.limits
         )
         self._tasks: dict[int, tuple[Job, asyncio.Task[Outcome]]] = {}
         self._held: list[Job] = []  # chosen while the search stops, for the next session
@@ -216,9 +216,11 @@ class Search:
         match order.kind:
             case Kind.PAUSE if self._paused_at is None:
                 self._paused_at = self._monotonic()
+                self._meter.pause(True)
             case Kind.CONTINUE if self._paused_at is not None:
                 self._started += self._monotonic() - self._paused_at
                 self._paused_at = None
+                self._meter.pause(False)
                 self._set_alarm()
             case Kind.RAISE:
                 self._set_alarm()

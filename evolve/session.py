@@ -21,6 +21,7 @@ from evolve.errors import EngineFault, EvolveError
 from evolve.interrupts import INTERRUPTED, supervised
 from evolve.machine import MACHINE
 from evolve.measuring import Brake
+from evolve.obeying import STARTED
 from evolve.preparing import Prepared
 from evolve.report.live import Display
 from evolve.room import Room
@@ -67,7 +68,7 @@ async def run(folder: Path, prepared: Prepared, display: Display) -> str:
         again = recover(population, crashed=population.meta("stopped", "") is None)
         on = {MACHINE: machine.facts(prepared.settings.device), "owner": prepared.settings.owner}
         budgets, slots = runs.budgets(prepared.settings), len(prepared.devices)
-        tell("started", _greeting(prepared), on, stopped=None, budgets=budgets, slots=slots)
+        tell(STARTED, _greeting(prepared), on, stopped=None, budgets=budgets, slots=slots)
         for note in prepared.notes:
             tell("note", note)
         if population.torn:

@@ -167,6 +167,21 @@ class Shelf:
         del self._marks[dropped.mark]
         return dropped
 
+    def ban(self, variant: str, tickets: Container[int]) -> list[int]:
+        """Drop some ideas, and what waits as a child of a variant; return the jobs that proposed them."""
+        gone = [
+            ticket
+            for ticket, one in self._ideas.items()
+            if ticket in tickets
+            or (
+                one.standing is Standing.WAITS
+                and any(parent.variant.id == variant for parent in one.birth.context.parents)
+            )
+        ]
+        for ticket in gone:
+            self.drop(ticket)
+        return gone
+
     def stand(self, ticket: int, standing: Standing) -> None:
         """Change how an idea stands."""
         self._ideas[ticket] = replace(self._ideas[ticket], standing=standing)

@@ -60,7 +60,8 @@ class Steering:
         """Take in an order that only has to be remembered; others change nothing here."""
         match order.kind:
             case Kind.STEER:
-                self.words.append(Words(order.text, order.by, order.children))
+                who = order.by.partition(" <")[0]  # an address is not for others to read
+                self.words.append(Words(order.text, who, order.children))
             case Kind.BAN:
                 self.banned.add(order.variant)
                 self.favoured.pop(order.variant, None)

@@ -22,6 +22,7 @@ _FIXED = re.compile(
 )
 """In the name of a number that says how a program is run or judged, and not what it does."""
 _RATE = re.compile(r"(^|_)(lr|rate|eps)($|_)", re.I)
+_LARGEST, _TINIEST = 10**15, 1e-300  # beyond, a number is no setting, and its range no float
 _GRID = 64  # the widest step of a size: 768 goes by 64
 
 
@@ -104,10 +105,12 @@ def _spec(name: str, value: object) -> str | None:
         return None
     if isinstance(value, int):
         return _whole(value)
-    if not isinstance(value, float) or not math.isfinite(value) or value < 0:
+    if not isinstance(value, float) or not math.isfinite(value * FACTOR) or value < 0:
         return None
     if value == 0:
         return "0.0..0.5" if name.isupper() else None
+    if value < _TINIEST:
+        return None
     if _RATE.search(name) or value >= 1:
         return f"log {value / FACTOR:.6g}..{value * FACTOR:.6g}"
     if value <= 0.25:
@@ -117,7 +120,7 @@ def _spec(name: str, value: object) -> str | None:
 
 def _whole(value: int) -> str | None:
     """Return the range of a whole number: a size keeps the powers of two that it is made of."""
-    if value < 2:
+    if not 2 <= value <= _LARGEST:
         return None
     twos = value & -value
     if value == twos and value >= 16:

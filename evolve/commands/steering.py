@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -127,7 +128,9 @@ def raise_budgets(
 
 def _words(words: Sequence[str], wanted: str) -> tuple[Path, tuple[str, ...]]:
     """Return the run, and what else is named; the newest run where one word alone is given."""
-    return (chosen(None), tuple(words)) if len(words) == 1 else named(words, wanted)
+    if len(words) == 1 and not os.path.isdir(words[0]):  # noqa: PTH112 - it may be too long for a path
+        return chosen(None), tuple(words)
+    return named(words, wanted)
 
 
 def _give(folder: Path, kind: Kind, as_json: bool, **more: object) -> None:

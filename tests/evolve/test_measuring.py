@@ -331,6 +331,27 @@ def test_no_more_bursts_run_at_once_than_there_are_slots(a_variant: Variants) ->
     assert metering.running == 0
 
 
+def test_a_burst_that_waits_begins_only_after_a_pause(a_variant: Variants) -> None:
+    executor = Scripted([result(2.5), result(2.0)], slots=1, closed=True)
+    metering = meter(executor)
+
+    async def scene() -> None:
+        runs, waits = (
+            asyncio.ensure_future(metering.measure(a_variant("v1", "v0"), "d", SOURCE, Purpose.FIRST, n))
+            for n in range(2)
+        )
+        await settled()
+        metering.pause(True)
+        executor.closed = False
+        assert (await runs).score == 2.5
+        await settled()
+        assert (metering.running, len(executor.jobs)) == (0, 1)
+        metering.pause(False)
+        assert (await waits).score == 2.0
+
+    asyncio.run(scene())
+
+
 def test_a_burst_under_way_counts_when_the_brake_is_pulled_and_one_that_waits_is_given_up(
     a_variant: Variants,
 ) -> None:

@@ -264,3 +264,15 @@ def test_an_idea_that_is_out_is_neither_offered_nor_given_up(bench: Bench) -> No
     assert {tickets_of(choose(shelf, bench, n)) for n in range(5)} <= {(), (LIMIT,)}
     assert shelf.stranded({*range(1, LIMIT)}) == [0]
     assert shelf.idea(0).standing is Standing.WAITS
+
+
+def test_a_ban_drops_the_ideas_that_are_named_and_what_waits_as_a_child(bench: Bench) -> None:
+    shelf = bench.shelf()
+    banned = Parent(Variant("v1", "", "", "", ("v0",), "mutate", "", 0, 1), plain("cheat()"), None)
+    for ticket, parent in ((1, FOUNDER), (2, FOUNDER), (3, banned), (4, banned)):
+        put(shelf, ticket, plain(f"new{ticket}()"), parent)
+    for ticket in (1, 4):
+        shelf.stand(ticket, Standing.WORKS)
+    assert shelf.ban("v1", {1}) == [1, 3]
+    assert shelf.waiting == 1
+    assert put(shelf, 5, plain("new1()")) == ""

@@ -75,6 +75,11 @@ def test_what_is_no_constant_number_is_left_alone(source):
     assert marked(source) == source
 
 
+@pytest.mark.parametrize("number", ["1e308", "5e-324", "9" * 400, "0x" + "f" * 6000])
+def test_a_number_that_is_no_setting_keeps_no_other_from_its_range(number):
+    assert marked(f"A = {number}\nB = 3\n") == f"A = {number}\nB = 3  # tune: int log 1..12\n"
+
+
 def test_the_ends_of_lines_stay():
     assert marked("A = 3\r\nB = 0.5") == "A = 3  # tune: int log 1..12\r\nB = 0.5  # tune: 0.25..0.75"
 

@@ -27,6 +27,8 @@ WRONG = {
     ("inject", "r", "gone.py"): "gone.py cannot be read: No such file or directory",
     ("inject", "r", "broken.py"): "broken.py: line 1: ",
     ("inject", "r", "train.py"): "train.py: it is the same program as v0",
+    ("steer", "r"): "give TEXT",
+    ("favour", "r", "v1"): "v1 is banned, and has no children",
     ("ban", "r", "v0"): "v0 is the seed",
     ("ban", "r", "v999"): "no variant 'v999' in this run",
     ("approve", "r", "v1"): "v1 does not wait for an approval",
