@@ -66,12 +66,13 @@ BUDGETS = {
 
 
 def commands() -> list[str]:
-    """Return every command that is shown, each once, without its comment."""
+    """Return every command that is shown, each once, without its comment; a run's folder is called DIR."""
     found: dict[str, None] = {}
     for page in PAGES:
         text = page.read_text()
         for line in [*BLOCK.findall(text), *INLINE.findall(text.replace("\n", " "))]:
-            words = shlex.split(line.replace("\\|", "|"), comments=True)
+            named = re.sub(r"\bruns/\d+-\d+", "DIR", line.replace("\\|", "|"))
+            words = shlex.split(named, comments=True)
             found[shlex.join(word for word in words[3:] if word not in DROPPED)] = None
     return list(found)
 
@@ -107,7 +108,7 @@ class Desk:
                 word = "openai/scripted" + word[word.rfind(":") :] * (":" in word)
             elif before == "--api-base":
                 word = self.api_base
-            elif word in ("DIR", "DIR2") or re.fullmatch(r"runs/\d+-\d+", word):
+            elif word in ("DIR", "DIR2"):
                 word = "made"
             elif before == "--run":
                 word = f"run-{number}"
