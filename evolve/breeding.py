@@ -128,6 +128,7 @@ class Breeder:
         """
         for name in noted:
             self._writer.note(self._population.variants[name])
+            self._judge.tried(name)
         variants = (self._population.variants[name] for name in self._population.measured_whole)
         free = (one for one in variants if one.id not in self.steering.banned)
         whole = (one for one in free if self._population.has_source(one.digest))
@@ -164,6 +165,7 @@ class Breeder:
         To be called again whenever its fitness may have changed.
         """
         self._writer.note(variant)
+        self._judge.tried(variant.id)
         fitness = self._population.fitness(variant.id)
         banned = variant.id in self.steering.banned
         if fitness is not None and not banned and self._population.has_source(variant.digest):

@@ -8,14 +8,17 @@ import statistics
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from evolve.pitfalls import Pitfall, Trial, pitfalls
 from population import selection, surrogate
+from population.fitness import failed
 from population.genome import Tunable, TuneError, parse_tunables
 from population.ranking import Ranking
 from population.store import Population
 from population.surrogate import Point, Surrogate, Traits
-from population.variant import Direction
+from population.variant import Direction, Value
 
 _BEST, _LATEST = 48, 80  # variants that are looked at: a fit costs the cube of their number
+_TRIED = 200  # variants whose failures say what to keep away from
 _TOP = 16  # variants among which the leader is looked for
 _KNOWN = 1024  # programs whose traits are kept in memory
 
@@ -35,6 +38,10 @@ class Judge:
         self._seed = seed
         self._latest: deque[str] = deque(maxlen=_LATEST)
         self._traits: dict[str, Traits] = {}
+        self._tried: deque[str] = deque(maxlen=_TRIED)
+        self._met: set[str] = set()
+        self._parts = functools.lru_cache(_KNOWN)(self._read)
+        self._pitfalls: tuple[Pitfall, ...] | None = None
         self._fitted: Surrogate | None = None
 
     def note(self, variant: str, new: bool) -> None:
@@ -42,6 +49,38 @@ class Judge:
         if new:
             self._latest.append(variant)
         self._fitted = None
+
+    def tried(self, variant: str) -> None:
+        """Take in that a variant has been measured (again), whether it has a score or failed."""
+        if variant not in self._met:
+            self._met.add(variant)
+            self._tried.append(variant)
+        self._pitfalls = None
+
+    def doomed(self, source: str) -> bool:
+        """Say whether a program has numbers at which programs have failed so far, and never worked."""
+        if self._pitfalls is None:
+            trials = (self._trial(name) for name in self._tried)
+            self._pitfalls = pitfalls([one for one in trials if one is not None])
+        if not self._pitfalls:
+            return False
+        values = {name: one.value for name, one in self.tunables(source).items()}
+        return any(one.holds(values) for one in self._pitfalls)
+
+    def _trial(self, name: str) -> Trial | None:
+        """Return what came of a variant as it was proposed, None before anything did."""
+        proposed, scores = self._population.variants[name].proposed, self._population.scores(name)
+        if not scores or not self._population.has_source(proposed):
+            return None
+        structure, values = self._parts(proposed)
+        return Trial(structure, values, failed(scores))
+
+    def _read(self, digest: str) -> tuple[int, Mapping[str, Value]]:
+        """Return what a source is but for its numbers, and their values."""
+        source = self._population.source(digest)
+        tunables = self.tunables(source)
+        lines = tuple(surrogate.lines_of(source, [*tunables.values()]))
+        return hash(lines), {name: one.value for name, one in tunables.items()}
 
     def forget(self, variant: str) -> None:
         """Leave a variant out from now on."""

@@ -272,16 +272,22 @@ class Shelf:
         return self._best(promise, lambda mark: mark in measured or mark in running)
 
     def _best(self, promise: Mapping[Candidate, float], known: Callable[[str], bool]) -> Offer | None:
-        """Return the candidate that promises most of those that can be written and are new."""
-        vain = 0
+        """Return the candidate that promises most of those that can be written and are new.
+
+        One with numbers at which programs fail is taken only where there is no other.
+        """
+        vain, doomed = 0, None
         for one in sorted(promise, key=promise.__getitem__, reverse=True):
             if one.rebased and vain >= _IN_VAIN:
                 continue
             source = self._source(one)
             if source is not None and not known(mark := admission.mark(source)):
-                return Offer(one.tickets, self._leader if one.rebased else "", source, mark, one.said)
+                offer = Offer(one.tickets, self._leader if one.rebased else "", source, mark, one.said)
+                if not self._judge.doomed(source):
+                    return offer
+                doomed = doomed or offer
             vain += 1
-        return None
+        return doomed
 
     def _follow(self, everybody: Ranking) -> None:
         """Find the variant that is best as far as is known."""

@@ -80,7 +80,14 @@ def _draw(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) / 2**32 - 0.5
 
 
-def wired(population: Population, folder: Path, evaluations: int, **fields: Any) -> Search:
+def wired(
+    population: Population,
+    folder: Path,
+    evaluations: int,
+    executor: Reading | None = None,
+    proposals: float = 0.0,
+    **fields: Any,
+) -> Search:
     """Put a search without a model together."""
     settings = Settings(seed=1, **fields)
     recover(population, crashed=False)
@@ -97,12 +104,14 @@ def wired(population: Population, folder: Path, evaluations: int, **fields: Any)
         seed_replicates=4,
         replicates=0.2,
         confidence=0.95,
+        proposals=proposals,
     )
     brake = Brake()
     room = Room(folder, lambda: brake.on, lambda _: None)
     memory = Memory(population, Direction.MINIMIZE, FORGETFUL, Lessons(folder), None)
     breeder = breeder_of(settings, population, None, (), BRIEFING, memory)
-    meter, studies = Meter(Reading(), brake, Seeds(1), room), Studies(folder / "studies", Direction.MINIMIZE)
+    meter = Meter(executor or Reading(), brake, Seeds(1), room)
+    studies = Studies(folder / "studies", Direction.MINIMIZE)
     return Search(policy, population, breeder, meter, studies, brake, room, memory, lambda _: None)
 
 
