@@ -69,14 +69,14 @@ class Judge:
 
     def _trial(self, name: str) -> Trial | None:
         """Return what came of a variant as it was proposed, None before anything did."""
-        proposed, scores = self._population.variants[name].proposed, self._population.scores(name)
-        if not scores or not self._population.has_source(proposed):
-            return None
-        structure, values = self._parts(proposed)
-        return Trial(structure, values, failed(scores))
+        scores = self._population.scores(name)
+        parts = self._parts(self._population.variants[name].proposed) if scores else None
+        return None if parts is None else Trial(*parts, failed(scores))
 
-    def _read(self, digest: str) -> tuple[int, Mapping[str, Value]]:
-        """Return what a source is but for its numbers, and their values."""
+    def _read(self, digest: str) -> tuple[int, Mapping[str, Value]] | None:
+        """Return what a source is but for its numbers, and their values; None where it is gone."""
+        if not self._population.has_source(digest):
+            return None
         source = self._population.source(digest)
         tunables = self.tunables(source)
         lines = tuple(surrogate.lines_of(source, [*tunables.values()]))

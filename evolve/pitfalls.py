@@ -60,6 +60,31 @@ class Pitfall:
         return _is_number(own) and self.low <= float(own) <= self.high
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The values of a number that worked; ``low`` and ``high`` are NaN where they are not all numbers."""
+
+    values: frozenset[Value]
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[Value]) -> _Known:
+        numbers = [float(one) for one in values if _is_number(one)]
+        ordered = len(numbers) == len(values)
+        return cls(
+            frozenset(values), min(numbers) if ordered else math.nan, max(numbers) if ordered else math.nan
+        )
+
+    def side(self, value: Value) -> str | None:
+        """Say where a value lies among those that worked, None where it is one of them."""
+        if value in self.values:
+            return None
+        if not _is_number(value):
+            return "at"
+        return "above" if float(value) > self.high else "below" if float(value) < self.low else "at"
+
+
 def pitfalls(trials: Sequence[Trial]) -> tuple[Pitfall, ...]:
     """Return what to keep away from, what explains most failures first.
 
@@ -69,16 +94,19 @@ def pitfalls(trials: Sequence[Trial]) -> tuple[Pitfall, ...]:
     worked = [trial for trial in trials if not trial.failed]
     sound = {trial.structure for trial in worked}
     left = [trial.values for trial in trials if trial.failed and trial.structure in sound]
-    known: defaultdict[str, list[Value]] = defaultdict(list)
+    if len(left) < LEAST:
+        return ()
+    values_of: defaultdict[str, list[Value]] = defaultdict(list)
     for trial in worked:
         for name, value in trial.values.items():
-            known[name].append(value)
+            values_of[name].append(value)
+    known = {name: _Known.of(values) for name, values in values_of.items()}
     found: list[Pitfall] = []
     while left:
         counts: defaultdict[tuple[str, str, Value | None], list[Value]] = defaultdict(list)
         for values in left:
             for name, value in values.items():
-                side = _side(value, known[name])
+                side = known[name].side(value) if name in known else None
                 if side is not None:
                     counts[name, side, value if side == "at" else None].append(value)
         blamed = max(sorted(counts, key=repr), key=lambda key: len(counts[key]), default=None)
@@ -88,16 +116,6 @@ def pitfalls(trials: Sequence[Trial]) -> tuple[Pitfall, ...]:
         found.append(pitfall)
         left = [values for values in left if not pitfall.holds(values)]
     return tuple(found)
-
-
-def _side(value: Value, worked: Sequence[Value]) -> str | None:
-    """Say where a value lies among those that worked, None where it is one of them, or none is known."""
-    if not worked or value in worked:
-        return None
-    numbers = [float(one) for one in worked if _is_number(one)]
-    if not _is_number(value) or len(numbers) < len(worked):
-        return "at"
-    return "above" if float(value) > max(numbers) else "below" if float(value) < min(numbers) else "at"
 
 
 def _pitfall(name: str, side: str, values: Sequence[Value]) -> Pitfall:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evolve.report import figures
+from evolve.report import exchanges, figures
 from evolve.report.credits import credit_text, credits_of, weights_text
 from evolve.report.curves import finite
 from evolve.report.show import also, unified_diff
@@ -146,8 +145,8 @@ def _texts(population: Population, variant: Variant) -> dict[str, str]:
 
 def _exchange(population: Population, name: str) -> dict[str, Any]:
     """Return what a model was asked, and what it wrote."""
+    kept = exchanges.kept(population, name) or {}
     try:
-        kept = json.loads((population.folder / "transcripts" / name).read_bytes())
         messages = kept["request"]["messages"]
         return {
             "name": one_line(name),
@@ -161,5 +160,5 @@ def _exchange(population: Population, name: str) -> dict[str, Any]:
             ],
             "reply": code(str(kept["response"] or kept["reason"]))[:_LONGEST],
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return {"name": one_line(name), "missing": "the transcript cannot be read"}

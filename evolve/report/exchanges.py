@@ -20,15 +20,17 @@ FOLDER = "transcripts"
 
 def read(population: Population, variant: Variant) -> list[dict[str, Any]]:
     """Return the exchanges that a variant came from, as written; those that are gone are left out."""
-    found = []
-    for name in variant.transcripts:
-        try:
-            written = json.loads((population.folder / FOLDER / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(written, dict):
-            found.append({"transcript": name, **written})
-    return found
+    written = ((name, kept(population, name)) for name in variant.transcripts)
+    return [{"transcript": name, **one} for name, one in written if one is not None]
+
+
+def kept(population: Population, name: str) -> dict[str, Any] | None:
+    """Return an exchange as it was written, None where it cannot be read."""
+    try:
+        written = json.loads((population.folder / FOLDER / name).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return written if isinstance(written, dict) else None
 
 
 def shown(population: Population, variant: Variant) -> Iterator[RenderableType]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from evolve.machine import MACHINE
 from evolve.proof.ablation import Ablation, Effect
 from evolve.proof.verification import BETTER, Verification, of_split
 from evolve.report import ablation, figures, picture, verified
+from evolve.report.diffs import between
 from evolve.report.escaping import escaped, fenced, literal, table
 from evolve.report.standing import (
     Standing,
@@ -222,8 +222,7 @@ def _change(population: Population) -> Iterator[str]:
     best, first = champion(population), seed(population)
     assert best is not None
     assert first is not None
-    old, new = (population.source(digest).splitlines() for digest in (first.proposed, best.digest))
-    changed = "\n".join(difflib.unified_diff(old, new, "seed", best.id, lineterm=""))
+    changed = between(population, first.proposed, best.digest, "seed", best.id)
     yield "## The change"
     yield fenced(changed, "diff") if changed else "None: the champion is the seed."
 
